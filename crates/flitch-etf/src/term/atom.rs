@@ -1,0 +1,117 @@
+//! Atoms, without a table that anybody could fill.
+
+use std::fmt;
+
+use smol_str::SmolStr;
+
+use crate::AtomError;
+
+/// An atom: `ok`, `nil`, `'Elixir.Shop.Item'`.
+///
+/// Its text is held by the atom itself (inline up to 23 bytes, shared beyond), never in a global
+/// table, so a peer that sends new atoms for ever costs no memory. Cheap to clone.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Atom(SmolStr);
+
+impl Atom {
+    /// The most characters that an atom has.
+    pub const MAX_CHARS: usize = 255;
+
+    /// `nil`, which is Elixir's absence and Rust's `None`.
+    pub const NIL: Atom = Atom(SmolStr::new_static("nil"));
+    /// `ok`, which is also Rust's `()`.
+    pub const OK: Atom = Atom(SmolStr::new_static("ok"));
+    /// `error`.
+    pub const ERROR: Atom = Atom(SmolStr::new_static("error"));
+    /// `true`.
+    pub const TRUE: Atom = Atom(SmolStr::new_static("true"));
+    /// `false`.
+    pub const FALSE: Atom = Atom(SmolStr::new_static("false"));
+
+    /// An atom with this text.
+    ///
+    /// # Errors
+    /// More than 255 characters.
+    pub fn new(text: &str) -> Result<Self, AtomError> {
+        if text.len() > Self::MAX_CHARS {
+            let chars = text.chars().count();
+            if chars > Self::MAX_CHARS {
+                return Err(AtomError(chars));
+            }
+        }
+        Ok(Self(SmolStr::new(text)))
+    }
+
+    /// An atom whose text stands in the program.
+    ///
+    /// # Panics
+    /// More than 255 bytes; in a `const`, that stops the build.
+    #[must_use]
+    pub const fn from_static(text: &'static str) -> Self {
+        assert!(text.len() <= Self::MAX_CHARS, "an atom has at most 255 characters");
+        Self(SmolStr::new_static(text))
+    }
+
+    /// The atom's text, without quotes.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TryFrom<&str> for Atom {
+    type Error = AtomError;
+
+    fn try_from(text: &str) -> Result<Self, AtomError> {
+        Self::new(text)
+    }
+}
+
+impl From<bool> for Atom {
+    fn from(value: bool) -> Self {
+        if value { Self::TRUE } else { Self::FALSE }
+    }
+}
+
+impl PartialEq<str> for Atom {
+    fn eq(&self, other: &str) -> bool {
+        self.as_str() == other
+    }
+}
+
+impl PartialEq<&str> for Atom {
+    fn eq(&self, other: &&str) -> bool {
+        self.as_str() == *other
+    }
+}
+
+impl AsRef<str> for Atom {
+    fn as_ref(&self) -> &str {
+        self.as_str()
+    }
+}
+
+/// The bare text: what a log field wants. The quoted forms are in [`text`](crate::text).
+impl fmt::Display for Atom {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for Atom {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, ":{:?}", self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_atom_counts_characters_and_not_bytes() {
+        assert!(Atom::new(&"ß".repeat(255)).is_ok());
+        assert_eq!(Atom::new(&"ß".repeat(256)), Err(AtomError(256)));
+        assert_eq!(Atom::new("").unwrap().as_str(), "");
+    }
+}

@@ -1,0 +1,339 @@
+//! [`Term`]: any Erlang value.
+
+mod atom;
+mod binary;
+mod convert;
+mod ident;
+mod map;
+mod opaque;
+mod order;
+mod seq;
+
+use std::sync::Arc;
+
+use num_bigint::BigInt;
+
+pub use atom::Atom;
+pub use binary::{Binary, BitString};
+pub use convert::TermError;
+pub use ident::{Pid, Port, Reference};
+pub use map::Map;
+pub use opaque::{Export, Fun};
+pub(crate) use seq::Seq;
+
+/// Any Erlang value.
+///
+/// 32 bytes; a clone copies no data. Equality is Erlang's `=:=` (`1` is not `1.0`), and the order
+/// is that of map keys: numbers, atoms, references, funs, ports, pids, tuples, maps, the empty
+/// list, lists, bit strings, with `1` before `1.0`. No operation recurses, so a term's depth is
+/// bounded by memory alone.
+#[derive(Clone)]
+pub enum Term {
+    /// An integer of at most 64 bits.
+    Integer(i64),
+    /// An integer outside 64 bits. Inside, it would not equal its [`Term::Integer`]: make it with
+    /// `Term::from(BigInt)`, which chooses.
+    BigInt(Arc<BigInt>),
+    /// A float; NaN and the infinities cannot be encoded.
+    Float(f64),
+    /// An atom.
+    Atom(Atom),
+    /// A reference.
+    Reference(Arc<Reference>),
+    /// A fun of a module.
+    Fun(Arc<Fun>),
+    /// `fun m:f/a`.
+    Export(Arc<Export>),
+    /// A port.
+    Port(Arc<Port>),
+    /// A pid.
+    Pid(Arc<Pid>),
+    /// A tuple.
+    Tuple(Tuple),
+    /// A map.
+    Map(Map),
+    /// A proper list.
+    List(List),
+    /// A list that does not end in `[]`, such as `[alias | Ref]`.
+    ImproperList(ImproperList),
+    /// A binary.
+    Binary(Binary),
+    /// A bit string that does not fill its last byte.
+    BitString(Arc<BitString>),
+}
+
+/// The elements of a tuple. Reads as a slice.
+#[derive(Clone, Default)]
+pub struct Tuple(pub(crate) Seq);
+
+/// The elements of a proper list. Reads as a slice.
+#[derive(Clone, Default)]
+pub struct List(pub(crate) Seq);
+
+/// A list with a tail that is no list.
+#[derive(Clone)]
+pub struct ImproperList(pub(crate) Seq);
+
+impl ImproperList {
+    /// `[elements… | tail]`. A tail that is a list itself gives the longer list that this is.
+    #[must_use]
+    pub fn term(mut elements: Vec<Term>, tail: Term) -> Term {
+        match tail {
+            Term::List(list) => {
+                elements.extend(list.iter().cloned());
+                Term::from(elements)
+            }
+            Term::ImproperList(list) => {
+                elements.extend(list.0.as_slice().iter().cloned());
+                Term::ImproperList(Self(elements.into()))
+            }
+            tail if elements.is_empty() => tail,
+            tail => {
+                elements.push(tail);
+                Term::ImproperList(Self(elements.into()))
+            }
+        }
+    }
+
+    /// The elements before the tail: at least one.
+    #[must_use]
+    pub fn elements(&self) -> &[Term] {
+        self.0.as_slice().split_last().map_or(&[], |(_, elements)| elements)
+    }
+
+    /// What stands behind the bar.
+    #[must_use]
+    pub fn tail(&self) -> &Term {
+        const NIL: &Term = &Term::Integer(0);
+        self.0.as_slice().last().unwrap_or(NIL)
+    }
+}
+
+impl std::ops::Deref for Tuple {
+    type Target = [Term];
+
+    fn deref(&self) -> &[Term] {
+        self.0.as_slice()
+    }
+}
+
+impl std::ops::Deref for List {
+    type Target = [Term];
+
+    fn deref(&self) -> &[Term] {
+        self.0.as_slice()
+    }
+}
+
+impl Term {
+    /// The empty list, `[]`.
+    #[must_use]
+    pub fn empty_list() -> Self {
+        Self::List(List::default())
+    }
+
+    /// The tuple of these elements.
+    #[must_use]
+    pub fn tuple(elements: impl Into<Vec<Term>>) -> Self {
+        Self::Tuple(Tuple(elements.into().into()))
+    }
+
+    /// The atom whose text stands in the program.
+    #[must_use]
+    pub const fn atom(text: &'static str) -> Self {
+        Self::Atom(Atom::from_static(text))
+    }
+
+    /// The integer, if this is one and it fits.
+    #[must_use]
+    pub fn as_integer(&self) -> Option<i64> {
+        match self {
+            Self::Integer(value) => Some(*value),
+            _ => None,
+        }
+    }
+
+    /// The float, if this is one.
+    #[must_use]
+    pub fn as_float(&self) -> Option<f64> {
+        match self {
+            Self::Float(value) => Some(*value),
+            _ => None,
+        }
+    }
+
+    /// The atom, if this is one.
+    #[must_use]
+    pub fn as_atom(&self) -> Option<&Atom> {
+        match self {
+            Self::Atom(atom) => Some(atom),
+            _ => None,
+        }
+    }
+
+    /// Whether this is the atom with that text.
+    #[must_use]
+    pub fn is_atom(&self, text: &str) -> bool {
+        self.as_atom().is_some_and(|atom| *atom == *text)
+    }
+
+    /// The binary, if this is one.
+    #[must_use]
+    pub fn as_binary(&self) -> Option<&Binary> {
+        match self {
+            Self::Binary(binary) => Some(binary),
+            _ => None,
+        }
+    }
+
+    /// The text, if this is a binary of UTF-8.
+    #[must_use]
+    pub fn as_str(&self) -> Option<&str> {
+        self.as_binary()?.as_str()
+    }
+
+    /// The elements, if this is a tuple.
+    #[must_use]
+    pub fn as_tuple(&self) -> Option<&[Term]> {
+        match self {
+            Self::Tuple(tuple) => Some(tuple),
+            _ => None,
+        }
+    }
+
+    /// The elements, if this is a proper list.
+    #[must_use]
+    pub fn as_list(&self) -> Option<&[Term]> {
+        match self {
+            Self::List(list) => Some(list),
+            _ => None,
+        }
+    }
+
+    /// The map, if this is one.
+    #[must_use]
+    pub fn as_map(&self) -> Option<&Map> {
+        match self {
+            Self::Map(map) => Some(map),
+            _ => None,
+        }
+    }
+
+    /// The pid, if this is one.
+    #[must_use]
+    pub fn as_pid(&self) -> Option<&Pid> {
+        match self {
+            Self::Pid(pid) => Some(pid),
+            _ => None,
+        }
+    }
+
+    /// The reference, if this is one.
+    #[must_use]
+    pub fn as_reference(&self) -> Option<&Reference> {
+        match self {
+            Self::Reference(reference) => Some(reference),
+            _ => None,
+        }
+    }
+
+    /// What kind of value this is, in Erlang's words: `"integer"`, `"atom"`, `"list"`…
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Integer(_) | Self::BigInt(_) => "integer",
+            Self::Float(_) => "float",
+            Self::Atom(_) => "atom",
+            Self::Reference(_) => "reference",
+            Self::Fun(_) | Self::Export(_) => "function",
+            Self::Port(_) => "port",
+            Self::Pid(_) => "pid",
+            Self::Tuple(_) => "tuple",
+            Self::Map(_) => "map",
+            Self::List(_) => "list",
+            Self::ImproperList(_) => "improper list",
+            Self::Binary(_) => "binary",
+            Self::BitString(_) => "bitstring",
+        }
+    }
+
+    /// The terms inside, in the order of the wire; keys and values of a map by turns, and the
+    /// tail of an improper list last.
+    #[must_use]
+    pub fn children(&self) -> &[Term] {
+        match self {
+            Self::Tuple(Tuple(seq))
+            | Self::List(List(seq))
+            | Self::ImproperList(ImproperList(seq)) => seq.as_slice(),
+            Self::Map(map) => map.flat.as_slice(),
+            Self::Fun(fun) => fun.free(),
+            _ => &[],
+        }
+    }
+
+    /// Moves the children out, leaving an empty container, if there are any and nobody else
+    /// holds them.
+    fn take_children(&mut self) -> Option<Seq> {
+        let seq = match self {
+            Self::Tuple(Tuple(seq))
+            | Self::List(List(seq))
+            | Self::ImproperList(ImproperList(seq)) => seq,
+            Self::Map(map) => &mut map.flat,
+            Self::Fun(fun) => &mut Arc::get_mut(fun)?.free,
+            _ => return None,
+        };
+        (!seq.as_slice().is_empty()).then(|| std::mem::take(seq))
+    }
+}
+
+/// The empty list.
+impl Default for Term {
+    fn default() -> Self {
+        Self::empty_list()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_term_is_small() {
+        assert!(size_of::<Term>() <= 32, "{}", size_of::<Term>());
+    }
+
+    #[test]
+    fn a_tail_that_is_a_list_makes_one_list() {
+        let list = ImproperList::term(vec![1.into()], Term::from(vec![Term::from(2)]));
+        assert_eq!(list, Term::from(vec![Term::from(1), Term::from(2)]));
+        let inner = ImproperList::term(vec![2.into()], 3.into());
+        let Term::ImproperList(list) = ImproperList::term(vec![1.into()], inner) else {
+            panic!("the tail is no list")
+        };
+        assert_eq!((list.elements().len(), list.tail()), (2, &Term::from(3)));
+        assert_eq!(ImproperList::term(vec![], 3.into()), Term::from(3));
+    }
+
+    #[test]
+    fn a_million_levels_are_dropped_cloned_compared_and_hashed_on_a_small_stack() {
+        let deep = || {
+            let mut term = Term::empty_list();
+            for level in 0..1_000_000 {
+                term = match level % 3 {
+                    0 => Term::tuple([term]),
+                    1 => Term::from(vec![term]),
+                    _ => Term::from(Map::from_iter([(Term::from(1), term)])),
+                };
+            }
+            term
+        };
+        let work = move || {
+            let (a, b) = (deep(), deep());
+            let clone = a.clone();
+            assert!(a == b && a.cmp(&b).is_eq());
+            assert_eq!(std::collections::HashSet::from([a, b]).len(), 1);
+            drop(clone);
+        };
+        std::thread::Builder::new().stack_size(128 * 1024).spawn(work).unwrap().join().unwrap();
+    }
+}
