@@ -1,0 +1,81 @@
+//! The term that a control message carries: still bytes.
+
+use bytes::Bytes;
+use flitch_etf::{DeError, DecodeError, Limits, Reader, Term, VERSION_MAGIC, read_value};
+use serde::de::DeserializeOwned;
+
+/// A message or a reason as it came, decoded by whoever it is for, into the type they want.
+///
+/// Holds the bytes of one term without the version byte, as a slice of the frame.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Payload(Bytes);
+
+impl Payload {
+    /// A payload that stands in a frame; whether it is a term is seen when it is decoded.
+    pub(crate) fn of_frame(bytes: Bytes) -> Self {
+        Self(bytes)
+    }
+
+    /// A payload for a process of our own: what `write` writes is one term without the version
+    /// byte.
+    ///
+    /// # Errors
+    /// What `write` says.
+    pub fn encode<E>(write: impl FnOnce(&mut Vec<u8>) -> Result<(), E>) -> Result<Self, E> {
+        let mut out = Vec::new();
+        write(&mut out)?;
+        Ok(Self(out.into()))
+    }
+
+    /// The encoded term, without the version byte.
+    #[must_use]
+    pub fn bytes(&self) -> &Bytes {
+        &self.0
+    }
+
+    /// Bytes that it keeps in memory.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there is nothing, not even a term.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// A cursor at the start of the term.
+    #[must_use]
+    pub fn reader(&self) -> Reader<'_> {
+        Reader::of_shared(&self.0)
+    }
+
+    /// The whole term.
+    ///
+    /// # Errors
+    /// The bytes are no term, or one over the limits.
+    pub fn to_term(&self, limits: Limits) -> Result<Term, DecodeError> {
+        self.reader().with_limits(limits).term()
+    }
+
+    /// A value of the caller's type.
+    ///
+    /// # Errors
+    /// The bytes are no term, or not one of that type.
+    pub fn to_value<T: DeserializeOwned>(&self) -> Result<T, DeError> {
+        read_value(&mut self.reader())
+    }
+}
+
+/// Moves past the version byte that a term in a pass-through message starts with.
+pub(crate) fn strip_version(bytes: &mut Bytes) -> Result<(), DecodeError> {
+    Reader::new(bytes).version()?;
+    let _ = bytes.split_to(1);
+    Ok(())
+}
+
+/// Writes the version byte before a term.
+pub(crate) fn write_version(out: &mut Vec<u8>) {
+    out.push(VERSION_MAGIC);
+}
