@@ -3,7 +3,7 @@
 use crate::Atom;
 
 /// Resolves an ATOM_CACHE_REF: the atoms that a distribution header named for its message.
-pub trait AtomTable {
+pub trait AtomTable: Sync {
     /// The atom with that number in the header, if it named one.
     fn atom(&self, index: u8) -> Option<&Atom>;
 }

@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use crate::compressed::inflate;
 use crate::error::DecodeErrorKind as Kind;
 use crate::term::{ImproperList, List, Map, Seq, Tuple};
 use crate::{BitString, DecodeError, Export, Fun, Limits, Reader, Tag, Term};
 
-/// Decodes one term that stands alone, as `term_to_binary` makes it. Binaries become slices of
-/// `bytes`.
+/// Decodes one term that stands alone, as `term_to_binary` makes it, compressed or not. Binaries
+/// become slices of `bytes`.
 ///
 /// # Errors
 /// Says what is wrong and at which byte.
@@ -22,6 +23,8 @@ pub fn decode(bytes: &Bytes) -> Result<Term, DecodeError> {
 /// # Errors
 /// Says what is wrong and at which byte.
 pub fn decode_with(bytes: &Bytes, limits: Limits) -> Result<Term, DecodeError> {
+    let inflated = inflate(bytes, limits)?;
+    let bytes = inflated.as_ref().unwrap_or(bytes);
     let mut reader = Reader::of_shared(bytes).with_limits(limits);
     reader.version()?;
     let term = reader.term()?;
@@ -64,22 +67,20 @@ impl Reader<'_> {
         let mut finished: Vec<Term> = Vec::new();
         let mut terms = 0;
         loop {
-            terms += 1;
-            if terms > self.limits().terms {
-                let limit = self.limits().terms;
-                return Err(self.error(Kind::Limit { what: "terms", limit }));
-            }
             let mut term = match self.head()? {
-                Head::Term(term) => term,
+                Head::Term(term) => {
+                    // The elements of a STRING_EXT came with it.
+                    terms += 1 + term.children().len();
+                    term
+                }
                 Head::Open(container, left) => {
-                    if open.len() >= self.limits().depth {
-                        let limit = self.limits().depth;
-                        return Err(self.error(Kind::Limit { what: "levels", limit }));
-                    }
-                    open.push(Open { container, left, start: finished.len() });
+                    terms += 1;
+                    self.open(&mut open, container, left, finished.len())?;
+                    self.check_terms(terms)?;
                     continue;
                 }
             };
+            self.check_terms(terms)?;
             // One finished term may finish the containers around it.
             loop {
                 let Some(mut around) = open.pop() else { return Ok(term) };
@@ -92,6 +93,34 @@ impl Reader<'_> {
                 term = self.close(around, &mut finished)?;
             }
         }
+    }
+
+    /// Opens a container whose elements will stand among the finished terms from `start` on.
+    fn open(
+        &self,
+        open: &mut Vec<Open>,
+        container: Container,
+        left: usize,
+        start: usize,
+    ) -> Result<(), DecodeError> {
+        if let (Container::List, Some(Open { container: Container::List, left: tail @ 1, .. })) =
+            (&container, open.last_mut())
+        {
+            // C nodes write a list cell by cell, each the tail of the one before: still one list.
+            *tail = left;
+            return Ok(());
+        }
+        let limit = self.limits().depth;
+        if open.len() >= limit {
+            return Err(self.error(Kind::Limit { what: "levels", limit }));
+        }
+        open.push(Open { container, left, start });
+        Ok(())
+    }
+
+    fn check_terms(&self, terms: usize) -> Result<(), DecodeError> {
+        let limit = self.limits().terms;
+        if terms > limit { Err(self.error(Kind::Limit { what: "terms", limit })) } else { Ok(()) }
     }
 
     /// Moves past any term, and gives its bytes.
@@ -114,14 +143,6 @@ impl Reader<'_> {
             Tag::SMALL_TUPLE_EXT | Tag::LARGE_TUPLE_EXT => self.tuple(),
             Tag::LIST_EXT => self.list().map(|count| count + 1),
             Tag::MAP_EXT => self.map().map(|pairs| pairs * 2),
-            Tag::NEW_FUN_EXT => {
-                self.tag()?;
-                // The size counts its own four bytes.
-                let size = self.u32("size of a fun")? as usize;
-                let size = size.checked_sub(4);
-                let size = size.ok_or_else(|| self.error(Kind::Invalid("a fun's size")))?;
-                self.take(size, "bytes of a fun").map(|_| 0)
-            }
             Tag::BINARY_EXT => self.binary_slice().map(|_| 0),
             Tag::STRING_EXT => self.string_slice().map(|_| 0),
             _ => self.head().map(|head| match head {
@@ -153,6 +174,7 @@ impl Reader<'_> {
             }
             // The tail is one more.
             Tag::LIST_EXT => return Ok(Head::Open(Container::List, self.list()? + 1)),
+            Tag::NEW_FLOAT_EXT | Tag::FLOAT_EXT => Term::Float(self.float()?),
             Tag::STRING_EXT => {
                 self.string_slice()?.iter().map(|byte| Term::from(*byte)).collect()
             }
@@ -174,8 +196,6 @@ impl Reader<'_> {
                 Term::Binary(self.binary(len)?)
             }
             Tag::BIT_BINARY_EXT => self.bit_string()?,
-            Tag::NEW_FLOAT_EXT => self.finite(f64::from_bits, start)?,
-            Tag::FLOAT_EXT => self.text_float(start)?,
             Tag::EXPORT_EXT => {
                 let (module, function) = (self.atom()?, self.atom()?);
                 let arity = self.integer()?;
@@ -190,23 +210,21 @@ impl Reader<'_> {
         }))
     }
 
-    fn finite(&mut self, from: fn(u64) -> f64, start: usize) -> Result<Term, DecodeError> {
-        let value = from(self.u64("float")?);
-        if !value.is_finite() {
-            return Err(DecodeError { offset: start, kind: Kind::Float });
-        }
-        Ok(Term::Float(value))
-    }
-
-    /// 31 bytes of text, filled up with NUL.
-    fn text_float(&mut self, start: usize) -> Result<Term, DecodeError> {
-        let text = self.take(31, "text of a float")?;
-        let text = text.split(|byte| *byte == 0).next().unwrap_or_default();
-        let value = std::str::from_utf8(text).ok().and_then(|text| text.trim().parse::<f64>().ok());
-        match value.filter(|value| value.is_finite()) {
-            Some(value) => Ok(Term::Float(value)),
-            None => Err(DecodeError { offset: start, kind: Kind::Float }),
-        }
+    /// A float, as eight bytes or as text.
+    pub(crate) fn float(&mut self) -> Result<f64, DecodeError> {
+        let start = self.position();
+        let wanted = |tag| matches!(tag, Tag::NEW_FLOAT_EXT | Tag::FLOAT_EXT);
+        let value = match self.expect("a float", wanted)? {
+            Tag::NEW_FLOAT_EXT => Some(f64::from_bits(self.u64("float")?)),
+            _ => {
+                // 31 bytes of text, filled up with NUL.
+                let text = self.take(31, "text of a float")?;
+                let text = text.split(|byte| *byte == 0).next().unwrap_or_default();
+                std::str::from_utf8(text).ok().and_then(|text| text.trim().parse().ok())
+            }
+        };
+        let value = value.filter(|value| value.is_finite());
+        value.ok_or(DecodeError { offset: start, kind: Kind::Float })
     }
 
     fn bit_string(&mut self) -> Result<Term, DecodeError> {
@@ -217,13 +235,15 @@ impl Reader<'_> {
         if bits == 8 && len > 0 {
             return Ok(Term::Binary(bytes));
         }
+        // Unpatched BEAMs write outside the heap here (CVE-2026-54890).
         let invalid = Kind::Invalid("a bit string of no bytes, or without 1 to 8 bits in the last");
         let bits = BitString::new(bytes, bits);
         bits.map(Term::from).ok_or(DecodeError { offset: start, kind: invalid })
     }
 
     fn fun(&mut self) -> Result<Head, DecodeError> {
-        // Its size says nothing that the fields do not say.
+        // The fields say it too, and a BEAM does not look at it either: a size that lies must not
+        // make one reader end elsewhere than another.
         self.u32("size of a fun")?;
         let arity = self.u8("arity of a fun")?;
         let uniq = self.array("uniq of a fun")?;
@@ -251,21 +271,22 @@ impl Reader<'_> {
         Ok(match open.container {
             Container::Tuple => Term::Tuple(Tuple(Seq::drain_from(finished, start))),
             Container::List => match finished.pop() {
-                Some(Term::List(tail)) if tail.is_empty() => {
+                Some(Term::List(tail)) => {
+                    // Elements here are those of a STRING_EXT.
+                    finished.extend(tail.iter().cloned());
                     Term::List(List(Seq::drain_from(finished, start)))
                 }
-                Some(tail) => ImproperList::term(finished.drain(start..).collect(), tail),
+                Some(tail) if finished.len() > start => {
+                    finished.push(tail);
+                    Term::ImproperList(ImproperList(Seq::drain_from(finished, start)))
+                }
+                // A list of no elements is its tail.
+                Some(tail) => tail,
                 None => Term::empty_list(),
             },
             Container::Map => {
-                let mut flat = finished.drain(start..);
-                let mut pairs = Vec::with_capacity(flat.len() / 2);
-                while let (Some(key), Some(value)) = (flat.next(), flat.next()) {
-                    pairs.push((key, value));
-                }
-                drop(flat);
-                let map = Map::from_pairs(pairs);
-                Term::Map(map.map_err(|_| self.error(Kind::Invalid("a map with a key twice")))?)
+                let map = Map::drain_from(finished, start);
+                Term::Map(map.ok_or_else(|| self.error(Kind::Invalid("a map with a key twice")))?)
             }
             Container::Fun(mut fun) => {
                 fun.free = Seq::drain_from(finished, start);

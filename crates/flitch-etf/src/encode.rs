@@ -2,11 +2,9 @@
 
 use num_bigint::Sign;
 
+use crate::limits::{MAX_ARITY, MAX_BIG_BYTES};
 use crate::term::{BitString, Fun, Pid, Port, Reference};
 use crate::{Atom, EncodeError, Tag, Term, VERSION_MAGIC};
-
-/// The largest arity of a tuple that an unpatched BEAM survives (CVE-2026-55737).
-const MAX_ARITY: usize = (1 << 24) - 1;
 
 /// A term that stands alone, as `binary_to_term` takes it.
 ///
@@ -148,7 +146,8 @@ fn write_big(out: &mut Vec<u8>, negative: bool, digits: &[u8]) -> Result<(), Enc
         Ok(len) => out.extend_from_slice(&[Tag::SMALL_BIG_EXT.0, len]),
         Err(_) => {
             out.push(Tag::LARGE_BIG_EXT.0);
-            write_len(out, "integer", digits.len())?;
+            let len = count("integer, in bytes,", digits.len(), MAX_BIG_BYTES)? as u32;
+            out.extend_from_slice(&len.to_be_bytes());
         }
     }
     out.push(negative.into());

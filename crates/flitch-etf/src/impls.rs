@@ -100,6 +100,10 @@ impl<'de> Visitor<'de> for TermVisitor {
         Ok(Term::Atom(Atom::NIL))
     }
 
+    fn visit_some<D: Deserializer<'de>>(self, inner: D) -> Result<Term, D::Error> {
+        Term::deserialize(inner)
+    }
+
     fn visit_bool<E: de::Error>(self, value: bool) -> Result<Term, E> {
         Ok(value.into())
     }
@@ -113,6 +117,10 @@ impl<'de> Visitor<'de> for TermVisitor {
     }
 
     fn visit_i128<E: de::Error>(self, value: i128) -> Result<Term, E> {
+        Ok(value.into())
+    }
+
+    fn visit_u128<E: de::Error>(self, value: u128) -> Result<Term, E> {
         Ok(value.into())
     }
 
@@ -145,6 +153,12 @@ impl<'de> Visitor<'de> for TermVisitor {
     }
 }
 
+fn a_kind(term: &Term) -> String {
+    let kind = term.kind();
+    let article = if kind.starts_with(['a', 'i']) { "an" } else { "a" };
+    format!("{article} {kind}")
+}
+
 /// The parts of a term travel as the term that they are.
 macro_rules! parts {
     ($($part:ty: $expected:literal, $take:expr;)*) => {$(
@@ -159,7 +173,9 @@ macro_rules! parts {
                 let term = Term::deserialize(deserializer)?;
                 let take: fn(&Term) -> Option<$part> = $take;
                 take(&term).ok_or_else(|| {
-                    de::Error::custom(format_args!("expected {}, found {term:?}", $expected))
+                    // Not the term itself: the sender chooses its size.
+                    let found = a_kind(&term);
+                    de::Error::custom(format_args!("expected {}, found {found}", $expected))
                 })
             }
         }

@@ -19,6 +19,7 @@
 //! ```
 
 mod atoms;
+mod compressed;
 mod de;
 mod decode;
 mod encode;

@@ -1,11 +1,13 @@
 //! The cursor over encoded bytes: every length is checked here, once.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use num_bigint::{BigInt, Sign};
 
 use crate::error::DecodeErrorKind as Kind;
+use crate::limits::{MAX_ARITY, MAX_BIG_BYTES};
 use crate::{
     Atom, AtomTable, Binary, DecodeError, Limits, NoAtoms, Pid, Port, Reference, Tag, Term,
 };
@@ -91,9 +93,9 @@ impl<'a> Reader<'a> {
         Self { at: position, ..self.fork() }
     }
 
-    /// Moves to where a fork of this cursor has come.
-    pub(crate) fn jump_to(&mut self, fork: &Self) {
-        self.at = fork.at;
+    /// Moves back to a place that this cursor has passed.
+    pub(crate) fn back_to(&mut self, position: usize) {
+        self.at = position;
     }
 
     /// The tag at the cursor, which stays.
@@ -132,8 +134,12 @@ impl<'a> Reader<'a> {
             }
             Tag::LARGE_TUPLE_EXT => {
                 self.at += 1;
-                let arity = self.u32("arity")?;
-                self.fits(arity as usize, 1)
+                let arity = self.u32("arity")? as usize;
+                if arity > MAX_ARITY {
+                    let what = "elements in a tuple";
+                    return Err(self.error(Kind::Limit { what, limit: MAX_ARITY }));
+                }
+                self.fits(arity, 1)
             }
             found => Err(self.unexpected("a tuple", found)),
         }
@@ -211,6 +217,10 @@ impl<'a> Reader<'a> {
     }
 
     fn big(&mut self, len: usize) -> Result<Term, DecodeError> {
+        if len > MAX_BIG_BYTES {
+            let what = "bytes in an integer";
+            return Err(self.error(Kind::Limit { what, limit: MAX_BIG_BYTES }));
+        }
         let sign = self.u8("sign")?;
         let digits = self.take(len, "digits of an integer")?;
         // The usual one: 64 bits and a sign.
@@ -227,31 +237,45 @@ impl<'a> Reader<'a> {
     /// # Errors
     /// Another term, text that is no atom, or a reference that the header does not resolve.
     pub fn atom(&mut self) -> Result<Atom, DecodeError> {
+        if self.peek()? == Tag::ATOM_CACHE_REF {
+            return self.atom_ref().cloned();
+        }
         let start = self.at;
-        let tag = self.tag()?;
-        let (len, latin1) = match tag {
-            Tag::SMALL_ATOM_UTF8_EXT => (usize::from(self.u8("length of an atom")?), false),
-            Tag::ATOM_UTF8_EXT => (usize::from(self.u16("length of an atom")?), false),
-            Tag::SMALL_ATOM_EXT => (usize::from(self.u8("length of an atom")?), true),
-            Tag::ATOM_EXT => (usize::from(self.u16("length of an atom")?), true),
-            Tag::ATOM_CACHE_REF => {
-                let index = self.u8("index of an atom")?;
-                let kind = Kind::AtomRef(index);
-                return self.atoms.atom(index).cloned().ok_or(DecodeError { offset: start, kind });
-            }
-            found => {
-                self.at = start;
-                return Err(self.unexpected("an atom", found));
-            }
+        let text = self.atom_text()?;
+        Atom::new(&text).map_err(|_| DecodeError { offset: start, kind: Kind::Atom })
+    }
+
+    /// The text of an atom, borrowed where it stands in UTF-8. It may be too long for an atom.
+    pub(crate) fn atom_text(&mut self) -> Result<Cow<'a, str>, DecodeError> {
+        let start = self.at;
+        let wanted = |tag| {
+            matches!(
+                tag,
+                Tag::SMALL_ATOM_UTF8_EXT | Tag::ATOM_UTF8_EXT | Tag::SMALL_ATOM_EXT | Tag::ATOM_EXT
+            )
+        };
+        if self.peek()? == Tag::ATOM_CACHE_REF {
+            return self.atom_ref().map(|atom| Cow::Borrowed(atom.as_str()));
+        }
+        let tag = self.expect("an atom", wanted)?;
+        let len = match tag {
+            Tag::SMALL_ATOM_UTF8_EXT | Tag::SMALL_ATOM_EXT => self.u8("length of an atom")?.into(),
+            _ => self.u16("length of an atom")?.into(),
         };
         let text = self.take(len, "text of an atom")?;
-        let atom = if latin1 {
-            let text: String = text.iter().copied().map(char::from).collect();
-            Atom::new(&text).ok()
-        } else {
-            std::str::from_utf8(text).ok().and_then(|text| Atom::new(text).ok())
-        };
-        atom.ok_or(DecodeError { offset: start, kind: Kind::Atom })
+        match std::str::from_utf8(text) {
+            Ok(text) if text.is_ascii() || is_utf8(tag) => Ok(Cow::Borrowed(text)),
+            _ if is_utf8(tag) => Err(DecodeError { offset: start, kind: Kind::Atom }),
+            _ => Ok(text.iter().copied().map(char::from).collect()),
+        }
+    }
+
+    fn atom_ref(&mut self) -> Result<&'a Atom, DecodeError> {
+        let start = self.at;
+        self.tag()?;
+        let index = self.u8("index of an atom")?;
+        let kind = Kind::AtomRef(index);
+        self.atoms.atom(index).ok_or(DecodeError { offset: start, kind })
     }
 
     /// A pid.
@@ -417,6 +441,10 @@ impl<'a> Reader<'a> {
     fn short(&self, field: &'static str, needed: usize) -> DecodeError {
         self.error(Kind::Short { field, needed, left: self.rest().len() })
     }
+}
+
+fn is_utf8(tag: Tag) -> bool {
+    matches!(tag, Tag::SMALL_ATOM_UTF8_EXT | Tag::ATOM_UTF8_EXT)
 }
 
 /// Little-endian digits that fit into 64 bits.

@@ -1,11 +1,11 @@
 //! What serde draws elements, pairs and variants from.
 
-use serde::de::value::UnitDeserializer;
 use serde::de::{self, DeserializeSeed, IntoDeserializer, Visitor};
 
-use super::{DeError, Deserializer, elixir_name, is_atom};
+use super::{DeError, Deserializer, elixir_name, is_atom, kind_of};
 use crate::handoff;
 use crate::ser::STRUCT_KEY;
+use crate::{Atom, Tag, Term};
 
 /// The elements of a list or tuple.
 pub(super) struct Elements<'x, 'a, 'de> {
@@ -22,6 +22,10 @@ impl<'de> de::SeqAccess<'de> for &mut Elements<'_, '_, 'de> {
         &mut self,
         seed: T,
     ) -> Result<Option<T::Value>, DeError> {
+        while !self.tuple && self.left == 0 && self.de.reader.peek()? == Tag::LIST_EXT {
+            // C nodes write a list cell by cell, each the tail of the one before.
+            self.left = self.de.reader.list()?;
+        }
         if self.left == 0 {
             return Ok(None);
         }
@@ -49,7 +53,7 @@ impl<'de> de::SeqAccess<'de> for Bytewise<'de> {
         &mut self,
         seed: T,
     ) -> Result<Option<T::Value>, DeError> {
-        self.0.next().map(|byte| seed.deserialize(Byte(*byte))).transpose()
+        self.0.next().map(|byte| seed.deserialize(Whole((*byte).into()))).transpose()
     }
 
     fn size_hint(&self) -> Option<usize> {
@@ -57,14 +61,29 @@ impl<'de> de::SeqAccess<'de> for Bytewise<'de> {
     }
 }
 
-/// One byte of a STRING_EXT: an integer without a tag of its own.
-struct Byte(u8);
+/// A term that has no bytes of its own: an integer of a STRING_EXT, or the `()` that `:ok` stands
+/// for.
+struct Whole(Term);
 
-impl<'de> de::Deserializer<'de> for Byte {
+impl<'de> de::Deserializer<'de> for Whole {
     type Error = DeError;
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DeError> {
-        visitor.visit_u8(self.0)
+        match self.0 {
+            Term::Integer(byte) => visitor.visit_i64(byte),
+            _ => visitor.visit_unit(),
+        }
+    }
+
+    fn deserialize_f32<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DeError> {
+        self.deserialize_f64(visitor)
+    }
+
+    fn deserialize_f64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DeError> {
+        match self.0 {
+            Term::Integer(byte) => visitor.visit_f64(byte as f64),
+            _ => visitor.visit_unit(),
+        }
     }
 
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DeError> {
@@ -79,12 +98,12 @@ impl<'de> de::Deserializer<'de> for Byte {
         if name != handoff::NAME {
             return visitor.visit_newtype_struct(self);
         }
-        handoff::put(self.0.into());
+        handoff::put(self.0);
         visitor.visit_unit()
     }
 
     serde::forward_to_deserialize_any! {
-        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 char str string bytes byte_buf unit
         unit_struct seq tuple tuple_struct map struct enum identifier ignored_any
     }
 }
@@ -117,17 +136,32 @@ impl Pairs<'_, '_, '_> {
         Ok(())
     }
 
-    /// The last key as a step of a path: `.qty`, `["a b"]`.
+    /// The last key as a step of a path: `.qty`, `["a b"]`, `[7]`. Of other keys only the kind,
+    /// since the sender chooses their size.
     fn key_step(&self) -> String {
+        const SHOWN: usize = 40;
         let mut key = self.de.reader.fork_at(self.key_at);
-        match key.term() {
-            Ok(term) => match term.as_atom() {
-                Some(atom) => format!(".{}", atom.as_str().escape_debug()),
-                None => format!("[{term:?}]"),
+        match key.peek() {
+            Ok(tag) if is_atom(tag) => match key.atom_text() {
+                Ok(text) => format!(".{}", start_of(&text, SHOWN).escape_debug()),
+                Err(_) => "[?]".into(),
+            },
+            Ok(Tag::BINARY_EXT) => {
+                let bytes = key.binary_slice().unwrap_or_default();
+                let start = bytes.get(..SHOWN).unwrap_or(bytes);
+                format!("[{:?}]", start_of(&String::from_utf8_lossy(start), SHOWN))
+            }
+            Ok(tag) => match key.integer() {
+                Ok(number) => format!("[{number}]"),
+                Err(_) => format!("[{}]", kind_of(tag)),
             },
             Err(_) => "[?]".into(),
         }
     }
+}
+
+fn start_of(text: &str, chars: usize) -> &str {
+    text.char_indices().nth(chars).and_then(|(end, _)| text.get(..end)).unwrap_or(text)
 }
 
 impl<'de> de::MapAccess<'de> for &mut Pairs<'_, '_, 'de> {
@@ -190,8 +224,8 @@ impl<'de> de::EnumAccess<'de> for Variant<'_, '_, 'de> {
             return Err(self.de.unexpected("an atom as the first element"));
         }
         let at = self.de.reader.position();
-        let tag = self.de.reader.atom()?;
-        let name = match tag.as_str() {
+        let tag = self.de.reader.atom_text()?;
+        let name = match &*tag {
             "ok" if self.result => "Ok",
             "error" if self.result => "Err",
             name => name,
@@ -219,7 +253,7 @@ impl<'de> de::VariantAccess<'de> for Variant<'_, '_, 'de> {
                 value.map_err(|error| error.located(at).inside(".1".into()))
             }
             // `:ok` is `Ok(())`.
-            None if self.result => seed.deserialize(UnitDeserializer::new()),
+            None if self.result => seed.deserialize(Whole(Atom::OK.into())),
             _ => Err(self.shape_error("a tuple of 2")),
         }
     }

@@ -14,7 +14,7 @@ use crate::DecodeError;
 /// #[derive(serde::Deserialize, Debug)]
 /// struct Item { qty: u32 }
 ///
-/// let bytes = to_vec(&[("items", "many")])?;
+/// let bytes = to_vec(&vec![("items", "many")])?;
 /// let error = from_slice::<Vec<(String, u32)>>(&bytes).unwrap_err();
 /// assert_eq!(error.to_string(), "[0].1: expected an integer, found a binary, at byte 18");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -33,6 +33,12 @@ struct Inner {
 impl DeError {
     pub(crate) fn at(offset: usize, message: String) -> Self {
         Self(Box::new(Inner { path: Vec::new(), offset: Some(offset), message }))
+    }
+
+    /// An error of a reader's own, at that byte.
+    #[must_use]
+    pub fn custom_at(offset: usize, message: &str) -> Self {
+        Self::at(offset, message.to_owned())
     }
 
     /// Says where, if that is not known yet.

@@ -9,10 +9,11 @@ use serde::de::{self, Deserialize, DeserializeOwned, Visitor};
 use access::{Bytewise, Elements, Pairs, Variant};
 pub use error::DeError;
 
+use crate::compressed::inflate;
 use crate::handoff;
 use crate::read::Reader;
 use crate::ser::STRUCT_PREFIX;
-use crate::{Tag, Term};
+use crate::{Limits, Tag, Term};
 
 /// Levels of lists, maps and tuples in a typed value. A type that contains itself would else let
 /// the sender choose how deep our stack goes.
@@ -26,12 +27,15 @@ pub fn from_slice<'de, T: Deserialize<'de>>(bytes: &'de [u8]) -> Result<T, DeErr
     alone(Reader::new(bytes))
 }
 
-/// A value from a term that stands alone. [`Term`]s inside it share `bytes`.
+/// A value from a term that stands alone, compressed or not. [`Term`]s inside it share `bytes`.
 ///
 /// # Errors
 /// The bytes are no term, or not one of this type: says where and what.
 pub fn from_bytes<T: DeserializeOwned>(bytes: &Bytes) -> Result<T, DeError> {
-    alone(Reader::of_shared(bytes))
+    match inflate(bytes, Limits::DEFAULT)? {
+        Some(inflated) => alone(Reader::of_shared(&inflated)),
+        None => alone(Reader::of_shared(bytes)),
+    }
 }
 
 fn alone<'de, T: Deserialize<'de>>(mut reader: Reader<'de>) -> Result<T, DeError> {
@@ -51,12 +55,16 @@ fn alone<'de, T: Deserialize<'de>>(mut reader: Reader<'de>) -> Result<T, DeError
 /// The bytes are no term, or not one of this type: says where and what.
 pub fn read_value<'de, T: Deserialize<'de>>(reader: &mut Reader<'de>) -> Result<T, DeError> {
     let start = reader.position();
-    T::deserialize(&mut Deserializer { reader, depth: 0 }).map_err(|error| error.located(start))
+    let mut deserializer = Deserializer { reader, depth: 0, options: 0 };
+    T::deserialize(&mut deserializer).map_err(|error| error.located(start))
 }
 
 struct Deserializer<'a, 'de> {
     reader: &'a mut Reader<'de>,
     depth: usize,
+    /// Options that have been opened since the last container: a type such as
+    /// `struct Chain(Option<Box<Chain>>)` opens them for ever without reading a byte.
+    options: usize,
 }
 
 impl<'de> Deserializer<'_, 'de> {
@@ -70,7 +78,9 @@ impl<'de> Deserializer<'_, 'de> {
             return Err(DeError::at(self.reader.position(), message));
         }
         self.depth += 1;
+        let options = std::mem::take(&mut self.options);
         let result = read(self);
+        self.options = options;
         self.depth -= 1;
         result
     }
@@ -93,10 +103,10 @@ impl<'de> Deserializer<'_, 'de> {
     }
 
     fn atom_is(&mut self, text: &str) -> bool {
-        let mut ahead = self.reader.fork();
-        let found = ahead.peek().is_ok_and(is_atom) && ahead.atom().is_ok_and(|it| it == *text);
-        if found {
-            self.reader.jump_to(&ahead);
+        let start = self.reader.position();
+        let found = self.reader.atom_text().is_ok_and(|found| &*found == text);
+        if !found {
+            self.reader.back_to(start);
         }
         found
     }
@@ -119,24 +129,27 @@ impl<'de> Deserializer<'_, 'de> {
             Term::BigInt(big) => match (u64::try_from(big.as_ref()), i128::try_from(big.as_ref())) {
                 (Ok(value), _) => visitor.visit_u64(value),
                 (_, Ok(value)) => visitor.visit_i128(value),
-                _ => Err(DeError::at(start, "an integer over 128 bits".into())),
+                _ => match u128::try_from(big.as_ref()) {
+                    Ok(value) => visitor.visit_u128(value),
+                    Err(_) => Err(DeError::at(start, "an integer over 128 bits".into())),
+                },
             },
             _ => Err(DeError::at(start, "expected an integer".into())),
         };
         value.map_err(|error| error.located(start))
     }
 
-    fn float<V: Visitor<'de>>(&mut self, visitor: V) -> Result<V::Value, DeError> {
+    fn float(&mut self) -> Result<f64, DeError> {
         let start = self.reader.position();
         match self.reader.peek()? {
-            Tag::NEW_FLOAT_EXT | Tag::FLOAT_EXT => match self.reader.term()? {
-                Term::Float(value) => visitor.visit_f64(value),
-                _ => Err(DeError::at(start, "expected a float".into())),
+            Tag::NEW_FLOAT_EXT | Tag::FLOAT_EXT => Ok(self.reader.float()?),
+            // Elixir programs write 1 for 1.0; an integer that a float would round is refused.
+            tag if is_integer(tag) => match self.reader.number()? {
+                Term::Integer(value) if value.unsigned_abs() <= 1 << f64::MANTISSA_DIGITS => {
+                    Ok(value as f64)
+                }
+                _ => Err(DeError::at(start, "an integer that no float holds exactly".into())),
             },
-            // Elixir programs write 1 for 1.0; an integer that no float holds is refused.
-            Tag::SMALL_INTEGER_EXT | Tag::INTEGER_EXT => {
-                visitor.visit_f64(i32::try_from(self.reader.integer()?).map_or(f64::NAN, f64::from))
-            }
             _ => Err(self.unexpected("a float")),
         }
     }
@@ -154,6 +167,10 @@ impl<'de> Deserializer<'_, 'de> {
             Tag::LIST_EXT => {
                 let len = self.reader.list()?;
                 let value = self.elements(len, false, visitor)?;
+                // C nodes write lists cell by cell; of an empty rest nothing has been read yet.
+                while self.reader.peek()? == Tag::LIST_EXT && self.reader.fork().list()? == 0 {
+                    self.reader.list()?;
+                }
                 if self.reader.peek()? != Tag::NIL_EXT {
                     return Err(self.unexpected("the end of a proper list"));
                 }
@@ -245,8 +262,8 @@ impl<'de> de::Deserializer<'de> for &mut Deserializer<'_, 'de> {
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DeError> {
         match self.reader.peek()? {
             tag if is_integer(tag) => self.integer(visitor),
-            Tag::NEW_FLOAT_EXT | Tag::FLOAT_EXT => self.float(visitor),
-            tag if is_atom(tag) => match self.reader.atom()?.as_str() {
+            Tag::NEW_FLOAT_EXT | Tag::FLOAT_EXT => visitor.visit_f64(self.float()?),
+            tag if is_atom(tag) => match &*self.reader.atom_text()? {
                 "true" => visitor.visit_bool(true),
                 "false" => visitor.visit_bool(false),
                 "nil" => visitor.visit_none(),
@@ -317,11 +334,17 @@ impl<'de> de::Deserializer<'de> for &mut Deserializer<'_, 'de> {
     }
 
     fn deserialize_f32<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DeError> {
-        self.float(visitor)
+        let start = self.reader.position();
+        let value = self.float()?;
+        // serde would make an infinity of it.
+        if (value as f32).is_infinite() {
+            return Err(DeError::at(start, format!("{value:e} is no 32-bit float")));
+        }
+        visitor.visit_f64(value)
     }
 
     fn deserialize_f64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DeError> {
-        self.float(visitor)
+        visitor.visit_f64(self.float()?)
     }
 
     fn deserialize_char<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DeError> {
@@ -350,7 +373,17 @@ impl<'de> de::Deserializer<'de> for &mut Deserializer<'_, 'de> {
     }
 
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DeError> {
-        if self.atom_is("nil") { visitor.visit_none() } else { visitor.visit_some(self) }
+        if self.atom_is("nil") {
+            return visitor.visit_none();
+        }
+        if self.options >= MAX_DEPTH {
+            let message = format!("more options inside options than the limit of {MAX_DEPTH}");
+            return Err(DeError::at(self.reader.position(), message));
+        }
+        self.options += 1;
+        let value = visitor.visit_some(&mut *self);
+        self.options -= 1;
+        value
     }
 
     fn deserialize_unit<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DeError> {
@@ -431,14 +464,14 @@ impl<'de> de::Deserializer<'de> for &mut Deserializer<'_, 'de> {
             return Err(self.unexpected("an atom, or a tuple that starts with one"));
         };
         self.nested(|this| {
-            let result = variants == RESULT && name == "Result";
+            let result = name == RESULT.0 && RESULT.1.iter().all(|name| variants.contains(name));
             visitor.visit_enum(Variant { de: this, fields, result, start })
         })
     }
 
     fn deserialize_identifier<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DeError> {
         match self.reader.peek()? {
-            tag if is_atom(tag) => visitor.visit_str(self.reader.atom()?.as_str()),
+            tag if is_atom(tag) => visitor.visit_str(&self.reader.atom_text()?),
             Tag::BINARY_EXT => self.deserialize_str(visitor),
             // A key that can be no field: whoever asks does not know it.
             _ => {
@@ -454,8 +487,8 @@ impl<'de> de::Deserializer<'de> for &mut Deserializer<'_, 'de> {
     }
 }
 
-/// The variants of Rust's `Result`.
-const RESULT: &[&str] = &["Ok", "Err"];
+/// Rust's `Result` and its variants.
+const RESULT: (&str, &[&str]) = ("Result", &["Ok", "Err"]);
 
 fn is_integer(tag: Tag) -> bool {
     matches!(

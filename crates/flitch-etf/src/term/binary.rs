@@ -18,6 +18,9 @@ enum Repr {
     Shared { buffer: Arc<Bytes>, start: u32, len: u32 },
 }
 
+/// The length that stands for "to the end of the buffer": no term of the wire has it.
+const TO_THE_END: u32 = u32::MAX;
+
 impl Binary {
     /// The most bytes that are held inline.
     pub const INLINE: usize = 22;
@@ -47,7 +50,7 @@ impl Binary {
             return short;
         }
         match (u32::try_from(start), u32::try_from(len)) {
-            (Ok(start), Ok(len)) => Self(Repr::Shared { buffer: Arc::clone(buffer), start, len }),
+            (Ok(start), Ok(len)) if len != TO_THE_END => Self(Repr::Shared { buffer: Arc::clone(buffer), start, len }),
             _ => Self::from(buffer.slice_ref(data)),
         }
     }
@@ -59,7 +62,8 @@ impl Binary {
             Repr::Inline { len, data } => data.get(..usize::from(*len)).unwrap_or_default(),
             Repr::Shared { buffer, start, len } => {
                 let start = *start as usize;
-                buffer.get(start..start + *len as usize).unwrap_or_default()
+                let end = if *len == TO_THE_END { buffer.len() } else { start + *len as usize };
+                buffer.get(start..end).unwrap_or_default()
             }
         }
     }
@@ -80,13 +84,13 @@ impl Binary {
     }
 }
 
-/// At most 4 GiB - 1: what a BINARY_EXT can hold. The bytes beyond are cut off.
+/// More than 4 GiB - 1 fit here, but not into a BINARY_EXT: encoding refuses them.
 impl From<Bytes> for Binary {
     fn from(bytes: Bytes) -> Self {
         if let Some(short) = Self::inline(&bytes) {
             return short;
         }
-        let len = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
+        let len = u32::try_from(bytes.len()).unwrap_or(TO_THE_END);
         Self(Repr::Shared { buffer: Arc::new(bytes), start: 0, len })
     }
 }

@@ -53,6 +53,12 @@ impl Reference {
         Some(Self { node, creation, len, words: held })
     }
 
+    /// A reference of three words, as nodes of OTP 23 and later make them.
+    #[must_use]
+    pub fn three(node: Atom, creation: u32, [a, b, c]: [u32; 3]) -> Self {
+        Self { node, creation, len: 3, words: [a, b, c, 0, 0] }
+    }
+
     /// The words, in the order of the wire.
     #[must_use]
     pub fn words(&self) -> &[u32] {

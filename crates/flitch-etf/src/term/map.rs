@@ -50,23 +50,24 @@ impl Map {
         self.get_atom("__struct__")?.as_atom()?.as_str().strip_prefix("Elixir.")
     }
 
-    /// A map of pairs that lie side by side. `Err` if a key stands there twice.
-    pub(crate) fn from_pairs(mut pairs: Vec<(Term, Term)>) -> Result<Self, Term> {
-        let sorted = pairs.windows(2).all(|pair| match pair {
-            [a, b] => a.0 < b.0,
-            _ => true,
-        });
-        if !sorted {
-            pairs.sort_by(|a, b| a.0.cmp(&b.0));
-            if let Some(twice) = pairs.windows(2).find(|pair| match pair {
-                [a, b] => a.0 == b.0,
-                _ => false,
-            }) {
-                return Err(twice.first().map(|pair| pair.0.clone()).unwrap_or_default());
+    /// The keys and values that stand by turns in `stack` from `start` on, moved out of it in one
+    /// allocation. `None` if a key stands there twice.
+    pub(crate) fn drain_from(stack: &mut Vec<Term>, start: usize) -> Option<Self> {
+        let (pairs, _) = stack.get_mut(start..).unwrap_or_default().as_chunks_mut::<2>();
+        // A BEAM writes small maps in order already.
+        if !ascends(pairs) {
+            pairs.sort_unstable_by(|[a, _], [b, _]| a.cmp(b));
+            if !ascends(pairs) {
+                return None;
             }
         }
-        Ok(Self { flat: pairs.into_iter().flat_map(|(key, value)| [key, value]).collect() })
+        Some(Self { flat: Seq::drain_from(stack, start) })
     }
+}
+
+/// Whether each key is greater than the one before.
+fn ascends(pairs: &[[Term; 2]]) -> bool {
+    pairs.is_sorted_by(|[a, _], [b, _]| a < b)
 }
 
 /// A later pair replaces an earlier one with the same key.
@@ -106,6 +107,20 @@ mod tests {
         let a: Map = [pair(1, 1), pair(2, 2)].into_iter().collect();
         let b: Map = [pair(2, 0), pair(1, 1), pair(2, 2)].into_iter().collect();
         assert_eq!(Term::from(a), Term::from(b));
-        assert!(Map::from_pairs(vec![pair(2, 0), pair(1, 1), pair(2, 2)]).is_err());
+    }
+
+    #[test]
+    fn a_decoded_map_takes_its_pairs_in_any_order_and_no_key_twice() {
+        let stack = |keys: &[i64]| -> Vec<Term> {
+            let pairs = keys.iter().flat_map(|key| [Term::from(*key), Term::from(key * 10)]);
+            std::iter::once(Term::from("before")).chain(pairs).collect()
+        };
+        let mut shuffled = stack(&[3, 1, 2]);
+        let map = Map::drain_from(&mut shuffled, 1).unwrap();
+        assert_eq!(shuffled, [Term::from("before")]);
+        let keys: Vec<_> = map.iter().map(|(key, value)| (key.clone(), value.clone())).collect();
+        assert_eq!(keys, [1, 2, 3].map(|key| (Term::from(key), Term::from(key * 10))));
+        assert!(Map::drain_from(&mut stack(&[2, 1, 2]), 1).is_none());
+        assert!(Map::drain_from(&mut stack(&[1, 1]), 1).is_none());
     }
 }

@@ -24,9 +24,9 @@ pub(crate) use seq::Seq;
 /// Any Erlang value.
 ///
 /// 32 bytes; a clone copies no data. Equality is Erlang's `=:=` (`1` is not `1.0`), and the order
-/// is that of map keys: numbers, atoms, references, funs, ports, pids, tuples, maps, the empty
-/// list, lists, bit strings, with `1` before `1.0`. No operation recurses, so a term's depth is
-/// bounded by memory alone.
+/// is that of map keys: integers, floats, atoms, references, funs, ports, pids, tuples, maps, the
+/// empty list, lists, bit strings. ([`Term::cmp_by_value`] is the order of `<`, where `1 == 1.0`.)
+/// No operation recurses, so a term's depth is bounded by memory alone.
 #[derive(Clone)]
 pub enum Term {
     /// An integer of at most 64 bits.

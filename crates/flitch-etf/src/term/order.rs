@@ -37,7 +37,7 @@ impl Term {
     }
 }
 
-/// Whether an integer may equal a float.
+/// Whether an integer may equal a float, or comes before all of them as among the keys of a map.
 #[derive(Clone, Copy, PartialEq)]
 enum Numbers {
     Exact,
@@ -77,7 +77,13 @@ fn step<'a>(a: &'a Term, b: &'a Term, numbers: Numbers, work: &mut Vec<Work<'a>>
     match (a, b) {
         (Term::Atom(a), Term::Atom(b)) => a.cmp(b),
         (Term::Reference(a), Term::Reference(b)) => {
-            (a.node.as_str(), a.creation, a.words()).cmp(&(b.node.as_str(), b.creation, b.words()))
+            // The first word of the wire is the least significant one.
+            let words = |words: &'a [u32]| words.iter().rev().skip_while(|word| **word == 0);
+            let node = (&a.node, a.creation).cmp(&(&b.node, b.creation));
+            node.then_with(|| {
+                let len = words(a.words()).count().cmp(&words(b.words()).count());
+                len.then_with(|| words(a.words()).cmp(words(b.words())))
+            })
         }
         (Term::Fun(a), Term::Fun(b)) => {
             work.push(Work::Terms { a: a.free(), b: b.free(), stride: 1, numbers });
@@ -85,6 +91,8 @@ fn step<'a>(a: &'a Term, b: &'a Term, numbers: Numbers, work: &mut Vec<Work<'a>>
             key(a).cmp(&key(b))
         }
         (Term::Export(a), Term::Export(b)) => a.cmp(b),
+        (Term::Fun(_), Term::Export(_)) => Ordering::Less,
+        (Term::Export(_), Term::Fun(_)) => Ordering::Greater,
         (Term::Port(a), Term::Port(b)) => {
             (&a.node, a.creation, a.id).cmp(&(&b.node, b.creation, b.id))
         }
@@ -195,17 +203,12 @@ fn number_order(a: &Term, b: &Term, numbers: Numbers) -> Ordering {
             Numbers::Exact => a.total_cmp(b),
             Numbers::ByValue => a.partial_cmp(b).unwrap_or(Ordering::Equal),
         },
-        (integer, Term::Float(b)) => integer_to_float(integer, *b).then(tie(numbers)),
-        (Term::Float(a), integer) => integer_to_float(integer, *a).then(tie(numbers)).reverse(),
+        // Among keys, every integer comes before every float.
+        (_, Term::Float(_)) if numbers == Numbers::Exact => Ordering::Less,
+        (Term::Float(_), _) if numbers == Numbers::Exact => Ordering::Greater,
+        (integer, Term::Float(b)) => integer_to_float(integer, *b),
+        (Term::Float(a), integer) => integer_to_float(integer, *a).reverse(),
         _ => Ordering::Equal,
-    }
-}
-
-/// An integer comes before the float of the same value where they are told apart.
-fn tie(numbers: Numbers) -> Ordering {
-    match numbers {
-        Numbers::Exact => Ordering::Less,
-        Numbers::ByValue => Ordering::Equal,
     }
 }
 
@@ -306,8 +309,9 @@ mod tests {
         let ordered = [
             Term::from(i128::MIN),
             Term::from(-1),
-            Term::from(2.5),
             Term::from(u64::MAX),
+            Term::from(-0.5),
+            Term::from(2.5),
             Term::atom("a"),
             Term::atom("b"),
             Term::from(pid),

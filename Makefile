@@ -1,0 +1,25 @@
+# The menu: `make` alone prints it. A target's line below is what it says about itself.
+
+CARGO ?= cargo
+
+.PHONY: help setup test demo lint check
+
+help:
+	@echo "flitch: a node of Rust in a cluster of BEAMs"
+	@echo
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+
+setup: ## install what the tests and the demo talk to: Erlang and Elixir (Debian)
+	@.ci/setup
+
+test: setup ## run every test, those against a live BEAM included
+	$(CARGO) test --workspace --locked
+
+demo: setup ## watch a Rust worker join an Elixir node and be called by it
+	@$(CARGO) build --locked --quiet -p flitch-cli --bin flitch
+	@$(CARGO) run --locked --quiet -p integration --bin demo
+
+lint: ## format, clippy, docs, who may depend on whom, shape of the files
+	@.ci/lint
+
+check: lint test demo ## all of it

@@ -1,0 +1,3 @@
+//! The `flitch` command.
+
+fn main() {}

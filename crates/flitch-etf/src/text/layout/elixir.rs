@@ -1,0 +1,154 @@
+//! Lines as `inspect(term, pretty: true)` breaks them.
+//!
+//! A container that does not fit breaks in one of two ways: at every comma (maps, keyword lists,
+//! lists of containers), or only at the commas where the next element would not fit (tuples,
+//! lists of plain values). Columns are counted in bytes, as Elixir does.
+//!
+//! Authority: `container_doc` and `format` of Elixir's `lib/inspect/algebra.ex`.
+
+use super::{Part, Parts};
+use crate::text::print::Shape;
+
+pub(super) fn lines(parts: &Parts, width: usize) -> String {
+    let mut layout = Layout { parts, width, out: String::new(), column: 0 };
+    layout.write(0, 0, 0);
+    layout.out
+}
+
+struct Layout<'a> {
+    parts: &'a Parts,
+    width: usize,
+    out: String,
+    column: usize,
+}
+
+impl Layout<'_> {
+    /// Writes a part with `nest` spaces before its new lines. `after` columns follow it before
+    /// the line may end.
+    fn write(&mut self, at: usize, nest: usize, after: usize) {
+        if self.fits(at) {
+            return self.push(self.parts.text(at));
+        }
+        match self.parts.part(at).shape {
+            Shape::Join => self.join(at, nest, after),
+            Shape::Bits => self.bits(at, nest + 2, after),
+            _ => self.container(at, nest, after),
+        }
+    }
+
+    fn push(&mut self, text: &str) {
+        self.out.push_str(text);
+        self.column += text.len();
+    }
+
+    fn new_line(&mut self, nest: usize) {
+        self.out.push('\n');
+        self.out.extend(std::iter::repeat_n(' ', nest));
+        self.column = nest;
+    }
+
+    /// Whether a part goes on this line. What follows it is not asked.
+    fn fits(&self, at: usize) -> bool {
+        let start = self.parts.part(at).start;
+        self.reach(at).is_none_or(|end| self.column + (end - start) <= self.width)
+    }
+
+    /// How far a part's text must fit for the part to stay on one line. `None` where it has no
+    /// place to break at, so that its length does not matter.
+    fn reach(&self, at: usize) -> Option<usize> {
+        let part = self.parts.part(at);
+        let inner = || self.parts.items(at).filter_map(|item| self.reach(item)).max();
+        match part.shape {
+            Shape::Text | Shape::Atom => None,
+            Shape::Bits => self.parts.text(at).contains(',').then_some(part.end),
+            Shape::Join => inner(),
+            Shape::Map | Shape::Keywords => Some(part.end),
+            Shape::Tuple | Shape::List if !self.is_flexible(at) => Some(part.end),
+            Shape::Tuple | Shape::List => match self.parts.items(at).nth(1) {
+                Some(_) => Some(part.end),
+                None => inner(),
+            },
+        }
+    }
+
+    /// Whether a container puts as many elements on a line as there is room for.
+    fn is_flexible(&self, at: usize) -> bool {
+        match self.parts.part(at).shape {
+            Shape::Tuple => true,
+            Shape::List => self.parts.items(at).all(|item| self.is_simple(item)),
+            _ => false,
+        }
+    }
+
+    fn is_simple(&self, at: usize) -> bool {
+        match self.parts.part(at).shape {
+            Shape::Text | Shape::Atom => true,
+            Shape::Join => self.parts.items(at).all(|item| self.is_simple(item)),
+            _ => false,
+        }
+    }
+
+    fn container(&mut self, at: usize, nest: usize, after: usize) {
+        let parts = self.parts;
+        let part = parts.part(at);
+        let flexible = self.is_flexible(at);
+        let inner = nest + if flexible { 1 } else { 2 };
+        let mut written = part.start;
+        let mut items = parts.items(at).peekable();
+        while let Some(item) = items.next() {
+            let Part { start, end, .. } = parts.part(item);
+            self.push(parts.slice(written..start).trim_end());
+            let following = match items.peek() {
+                Some(next) => parts.slice(end..parts.part(*next).start).trim_end().len(),
+                None if flexible => part.end - end + after,
+                None => 0,
+            };
+            if !flexible {
+                self.new_line(inner);
+            } else if written > part.start {
+                self.break_or_space(end - start + following, inner);
+            }
+            self.write(item, inner, following);
+            written = end;
+        }
+        if !flexible {
+            self.new_line(nest);
+        }
+        self.push(parts.slice(written..part.end));
+    }
+
+    /// Goes to a new line, unless a space and `columns` still fit on this one.
+    fn break_or_space(&mut self, columns: usize, nest: usize) {
+        if self.column + 1 + columns <= self.width {
+            self.push(" ");
+        } else {
+            self.new_line(nest);
+        }
+    }
+
+    /// Parts that stay together: only inside them a line may end.
+    fn join(&mut self, at: usize, nest: usize, after: usize) {
+        let parts = self.parts;
+        let part = parts.part(at);
+        let mut written = part.start;
+        for item in parts.items(at) {
+            let Part { start, end, .. } = parts.part(item);
+            self.push(parts.slice(written..start));
+            self.write(item, nest, part.end - end + after);
+            written = end;
+        }
+        self.push(parts.slice(written..part.end));
+    }
+
+    fn bits(&mut self, at: usize, nest: usize, after: usize) {
+        let mut numbers = self.parts.text(at).split(' ').peekable();
+        let mut first = true;
+        while let Some(number) = numbers.next() {
+            let following = if numbers.peek().is_none() { after } else { 0 };
+            if !std::mem::replace(&mut first, false) {
+                self.break_or_space(number.len() + following, nest);
+            }
+            self.push(number);
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! A term on as many lines as a width asks for.
+//!
+//! The term is written on one line first, noting where each part begins and ends. The two
+//! languages' rules then decide at which of those places a line ends.
+
+mod elixir;
+mod erlang;
+
+use std::fmt;
+use std::ops::Range;
+
+use super::print::{self, Shape, Sink};
+use super::{Style, Syntax};
+use crate::Term;
+
+/// Parts inside parts that lines are broken in. Those inside them stay on their line, so that the
+/// work below may recurse, and so that indentation stays in proportion to the text.
+const MAX_DEPTH: usize = 100;
+
+/// The text of a term, broken at `width`.
+pub(super) fn lines(style: Style, width: usize, term: &Term) -> String {
+    let mut parts = Parts::default();
+    // Writing to a string does not fail.
+    let _ = print::print(&mut parts, style, term);
+    match style.syntax {
+        Syntax::Elixir => elixir::lines(&parts, width),
+        Syntax::Erlang => erlang::lines(&parts, width),
+    }
+}
+
+/// The text on one line, and its parts in the order in which they begin.
+#[derive(Default)]
+struct Parts {
+    text: String,
+    parts: Vec<Part>,
+    open: Vec<usize>,
+    /// Open parts that are not noted, because of their depth.
+    deeper: usize,
+}
+
+/// Where a part lies in the text.
+#[derive(Clone, Copy, Default)]
+struct Part {
+    shape: Shape,
+    start: usize,
+    end: usize,
+    /// The first part that is not inside this one.
+    next: usize,
+}
+
+impl Parts {
+    fn part(&self, at: usize) -> Part {
+        self.parts.get(at).copied().unwrap_or_default()
+    }
+
+    /// The parts directly inside a part.
+    fn items(&self, at: usize) -> impl Iterator<Item = usize> {
+        let end = self.part(at).next;
+        std::iter::successors(Some(at + 1), |item| Some(self.part(*item).next))
+            .take_while(move |item| *item < end)
+    }
+
+    fn slice(&self, range: Range<usize>) -> &str {
+        self.text.get(range).unwrap_or_default()
+    }
+
+    fn text(&self, at: usize) -> &str {
+        let part = self.part(at);
+        self.slice(part.start..part.end)
+    }
+}
+
+impl fmt::Write for Parts {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.text.push_str(text);
+        Ok(())
+    }
+}
+
+impl Sink for Parts {
+    fn open(&mut self, shape: Shape) {
+        if self.open.len() > MAX_DEPTH {
+            self.deeper += 1;
+            return;
+        }
+        let shape = if self.open.len() == MAX_DEPTH { Shape::Text } else { shape };
+        self.open.push(self.parts.len());
+        let start = self.text.len();
+        self.parts.push(Part { shape, start, end: start, next: usize::MAX });
+    }
+
+    fn close(&mut self) {
+        if self.deeper > 0 {
+            self.deeper -= 1;
+            return;
+        }
+        let (end, next) = (self.text.len(), self.parts.len());
+        if let Some(part) = self.open.pop().and_then(|at| self.parts.get_mut(at)) {
+            part.end = end;
+            part.next = next;
+        }
+    }
+}

@@ -1,0 +1,410 @@
+//! Calling out: messages, GenServer calls, functions on other nodes.
+
+use std::time::Duration;
+
+use flitch_dist::{Control, SpawnRequest, Target};
+use flitch_etf::{
+    Atom, DeError, ImproperList, Reference, SerError, Term, write_pid, write_term,
+    write_tuple_header, write_value,
+};
+use flitch_name::NodeName;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tokio::time::{Instant, timeout_at};
+
+use crate::calls::{Outcome, Waiting};
+use crate::dest::{Dest, DestError};
+use crate::dial::ConnectError;
+use crate::node::Node;
+use crate::router::no_payload;
+
+/// Why a message was not sent.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SendError {
+    /// The destination is none.
+    #[error(transparent)]
+    Dest(#[from] DestError),
+    /// Its node cannot be reached.
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+    /// The message has no form on the wire.
+    #[error("the message cannot be encoded: {0}")]
+    Encode(#[from] SerError),
+}
+
+/// Why a call gave no answer.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CallError {
+    /// The destination is none.
+    #[error(transparent)]
+    Dest(#[from] DestError),
+    /// The node cannot be reached.
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+    /// The request has no form on the wire.
+    #[error("the request cannot be encoded: {0}")]
+    Encode(#[from] SerError),
+    /// No such process.
+    #[error("no such process")]
+    NoProc,
+    /// The callee ended before it answered, or refused the request with an exit.
+    #[error("exited: {0:?}")]
+    Exit(Term),
+    /// The connection was lost before the answer came.
+    #[error("the connection was lost before the answer came")]
+    NoConnection,
+    /// The time is up. A late answer is dropped.
+    #[error("no answer within {0:?}")]
+    Timeout(Duration),
+    /// The answer is not of the type that was asked for.
+    #[error("the answer is not of the expected type: {0}")]
+    Decode(#[from] DeError),
+}
+
+/// Why a function on another node gave no result.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RpcError {
+    /// There was no answer.
+    #[error(transparent)]
+    Call(#[from] CallError),
+    /// The function raised an error.
+    #[error("{reason:?}")]
+    Error {
+        /// What it raised.
+        reason: Term,
+        /// Where, as `erlang:raise/3` has it.
+        stack: Term,
+    },
+    /// The function exited.
+    #[error("exited: {0:?}")]
+    Exit(Term),
+    /// The function threw.
+    #[error("threw: {0:?}")]
+    Throw(Term),
+    /// The node does not let us run functions.
+    #[error("the node refused to run it: {0:?}")]
+    Refused(Term),
+}
+
+impl Node {
+    /// Sends a message, dialling the node if need be. Waits while more waits for that node than
+    /// its link may hold. As in Erlang, nobody says whether the process is there.
+    ///
+    /// # Errors
+    /// The destination is none, its node cannot be reached, or the message has no form on the
+    /// wire.
+    pub async fn send<D, M>(&self, to: D, message: &M) -> Result<(), SendError>
+    where
+        D: TryInto<Dest>,
+        DestError: From<D::Error>,
+        M: Serialize + ?Sized,
+    {
+        let dest = to.try_into().map_err(DestError::from)?;
+        self.send_dest(&dest, |out| write_value(out, message)).await
+    }
+
+    /// `GenServer.cast`: a request without an answer.
+    ///
+    /// # Errors
+    /// As [`Node::send`].
+    pub async fn cast<D, M>(&self, to: D, request: &M) -> Result<(), SendError>
+    where
+        D: TryInto<Dest>,
+        DestError: From<D::Error>,
+        M: Serialize + ?Sized,
+    {
+        let dest = to.try_into().map_err(DestError::from)?;
+        self.send_dest(&dest, |out| {
+            write_tuple_header(out, 2).map_err(SerError::from)?;
+            Atom::from_static("$gen_cast").write_to(out);
+            write_value(out, request)
+        })
+        .await
+    }
+
+    async fn send_dest(
+        &self,
+        dest: &Dest,
+        write: impl FnOnce(&mut Vec<u8>) -> Result<(), SerError>,
+    ) -> Result<(), SendError> {
+        let from = self.calls().caller().clone();
+        let control = match dest.target() {
+            Target::Pid(to) => Control::Send { from: Some(from), to },
+            Target::Name(to) => Control::RegSend { from, to },
+        };
+        // Encoded before anything is dialled: a message that has no form is the caller's mistake.
+        let mut bytes = Vec::new();
+        write(&mut bytes)?;
+        match self.remote(dest)? {
+            None => self.signal_with(&self.identity().atom, &control, |out| {
+                out.append(&mut bytes);
+                Ok::<_, SerError>(())
+            }),
+            Some(node) => {
+                let link = self.reach(&node).await?;
+                link.outbox.room().await;
+                self.push(&link, &control, |out| {
+                    out.extend_from_slice(&bytes);
+                    Ok::<_, SerError>(())
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// The node that a destination is on, if it is not this one.
+    fn remote(&self, dest: &Dest) -> Result<Option<NodeName>, DestError> {
+        let node = dest.node()?;
+        Ok(node.filter(|node| node != self.name()))
+    }
+
+    /// `GenServer.call`: a request and its answer, decoded into the type that the caller wants
+    /// ([`Term`] for any).
+    ///
+    /// # Errors
+    /// Why there is no answer; after [`CallError::Timeout`] a late one is dropped.
+    pub async fn call<D, M, R>(&self, to: D, request: &M, timeout: Duration) -> Result<R, CallError>
+    where
+        D: TryInto<Dest>,
+        DestError: From<D::Error>,
+        M: Serialize + ?Sized,
+        R: DeserializeOwned,
+    {
+        let dest = to.try_into().map_err(DestError::from)?;
+        let mut bytes = Vec::new();
+        write_value(&mut bytes, request)?;
+        let within = Within::new(timeout);
+        let outcome = within.limit(self.call_outcome(&dest, bytes)).await??;
+        match outcome {
+            Outcome::Reply(payload) => {
+                let mut reader = payload.reader();
+                let (_, reply) = split_reply(&mut reader)?;
+                Ok(reply)
+            }
+            Outcome::Down(reason) | Outcome::NotSpawned(reason) => Err(down(reason)),
+            Outcome::NoConnection => Err(CallError::NoConnection),
+        }
+    }
+
+    async fn call_outcome(&self, dest: &Dest, request: Vec<u8>) -> Result<Outcome, CallError> {
+        let node = match self.remote(dest)? {
+            Some(name) => {
+                let link = self.reach(&name).await?;
+                link.outbox.room().await;
+                link.atom.clone()
+            }
+            None => self.identity().atom.clone(),
+        };
+        let reference = self.identity().new_reference();
+        let caller = self.calls().caller().clone();
+        let mut call = self.begin(&node, reference.clone(), dest.target());
+        let control = match dest.target() {
+            Target::Pid(to) => Control::Send { from: Some(caller.clone()), to },
+            Target::Name(to) => Control::RegSend { from: caller.clone(), to },
+        };
+        self.signal_with(&node, &control, |out| {
+            write_tuple_header(out, 3)?;
+            Atom::from_static("$gen_call").write_to(out);
+            write_tuple_header(out, 2)?;
+            write_pid(out, &caller);
+            write_term(out, &ImproperList::term(vec![Term::atom("alias")], reference.into()))?;
+            out.extend_from_slice(&request);
+            Ok::<_, flitch_etf::EncodeError>(())
+        });
+        Ok(call.outcome().await)
+    }
+
+    /// Monitors the callee under the call's reference, until the call is over.
+    fn begin<'a>(&'a self, node: &Atom, reference: Reference, target: Target) -> Call<'a> {
+        let waiting = self.calls().wait(reference.clone());
+        self.bind_call(node, &reference);
+        let from = self.calls().caller().clone();
+        let monitor = Control::Monitor { from, target: target.clone(), reference };
+        let Control::Monitor { reference, .. } = &monitor else { unreachable!() };
+        let reference = reference.clone();
+        self.signal_with(node, &monitor, no_payload);
+        Call { node: self, waiting, at: node.clone(), reference, target: Some(target), over: false }
+    }
+
+    /// A call ends with its link.
+    fn bind_call(&self, node: &Atom, reference: &Reference) {
+        if *node == self.identity().atom {
+            return;
+        }
+        let caller = self.calls().caller().clone();
+        match self.peers().link(node) {
+            Some(link) => {
+                link.bonds().watching.insert(reference.clone(), caller);
+                if link.is_closing() {
+                    self.calls().lost(reference);
+                }
+            }
+            None => self.calls().lost(reference),
+        }
+    }
+
+    /// Runs `module:function(arguments…)` on another node, as `erpc:call` does. What it prints
+    /// goes to this node's [`output`](crate::NodeBuilder::output).
+    ///
+    /// # Errors
+    /// Why there is no result: what it raised, with the stack, or why nothing came.
+    pub async fn rpc<R: DeserializeOwned>(
+        &self,
+        node: &NodeName,
+        module: &str,
+        function: &str,
+        arguments: &[Term],
+        timeout: Duration,
+    ) -> Result<R, RpcError> {
+        let atom = |text: &str| Atom::new(text).map_err(|error| CallError::Dest(error.into()));
+        let (module, function) = (atom(module)?, atom(function)?);
+        let within = Within::new(timeout);
+        let run = self.rpc_outcome(node, module, function, arguments);
+        match within.limit(run).await.map_err(RpcError::Call)?? {
+            Outcome::Down(reason) => rpc_result(&reason),
+            Outcome::NotSpawned(reason) => Err(RpcError::Refused(reason)),
+            Outcome::NoConnection | Outcome::Reply(_) => Err(CallError::NoConnection.into()),
+        }
+    }
+
+    async fn rpc_outcome(
+        &self,
+        node: &NodeName,
+        module: Atom,
+        function: Atom,
+        arguments: &[Term],
+    ) -> Result<Outcome, CallError> {
+        let link = self.reach(node).await?;
+        link.outbox.room().await;
+        let request = self.identity().new_reference();
+        let caller = self.calls().caller().clone();
+        let spawn = SpawnRequest {
+            request: request.clone(),
+            from: caller.clone(),
+            group_leader: caller,
+            module: Atom::from_static("erpc"),
+            function: Atom::from_static("execute_call"),
+            arity: 4,
+            options: Term::from(vec![Term::atom("monitor")]),
+        };
+        let arguments: Vec<Term> = arguments.to_vec();
+        let inner: [Term; 4] =
+            [request.clone().into(), module.into(), function.into(), arguments.into()];
+        let waiting = self.calls().wait(request.clone());
+        self.bind_call(&link.atom, &request);
+        let mut call = Call {
+            node: self,
+            waiting,
+            at: link.atom.clone(),
+            reference: request,
+            target: None,
+            over: false,
+        };
+        let control = Control::SpawnRequest(Box::new(spawn));
+        self.signal(&link.atom, &control, &Term::from(inner.to_vec()));
+        Ok(call.outcome().await)
+    }
+}
+
+/// `{Tag, Reply}`.
+fn split_reply<R: DeserializeOwned>(
+    reader: &mut flitch_etf::Reader<'_>,
+) -> Result<(Term, R), DeError> {
+    reader.tuple()?;
+    let tag = reader.term()?;
+    Ok((tag, flitch_etf::read_value(reader)?))
+}
+
+fn down(reason: Term) -> CallError {
+    if reason.is_atom("noproc") {
+        CallError::NoProc
+    } else if reason.is_atom("noconnection") {
+        CallError::NoConnection
+    } else {
+        CallError::Exit(reason)
+    }
+}
+
+/// The exit reason of `erpc:execute_call/4`: `{Ref, return | throw | exit | error, …}`.
+fn rpc_result<R: DeserializeOwned>(reason: &Term) -> Result<R, RpcError> {
+    let parts = match reason.as_tuple() {
+        Some([_, class, value, rest @ ..]) => class.as_atom().map(|class| (class, value, rest)),
+        _ => None,
+    };
+    let Some((class, value, rest)) = parts else {
+        return Err(down(reason.clone()).into());
+    };
+    match class.as_str() {
+        "return" => {
+            let mut bytes = Vec::new();
+            write_value(&mut bytes, value).map_err(CallError::from)?;
+            let bytes = bytes::Bytes::from(bytes);
+            let mut reader = flitch_etf::Reader::of_shared(&bytes);
+            Ok(flitch_etf::read_value(&mut reader).map_err(CallError::from)?)
+        }
+        "throw" => Err(RpcError::Throw(value.clone())),
+        "exit" => Err(RpcError::Exit(value.clone())),
+        _ => {
+            let stack = rest.first().cloned().unwrap_or_default();
+            Err(RpcError::Error { reason: value.clone(), stack })
+        }
+    }
+}
+
+/// One call that is under way. Dropped before its outcome, it takes back its monitor.
+struct Call<'a> {
+    node: &'a Node,
+    waiting: Waiting<'a>,
+    at: Atom,
+    reference: Reference,
+    /// Whom it monitors; a spawned process is monitored from its beginning.
+    target: Option<Target>,
+    over: bool,
+}
+
+impl Call<'_> {
+    async fn outcome(&mut self) -> Outcome {
+        let outcome = self.waiting.outcome().await;
+        // After an end there is nothing to take back.
+        self.over = !matches!(outcome, Outcome::Reply(_));
+        outcome
+    }
+}
+
+impl Drop for Call<'_> {
+    fn drop(&mut self) {
+        if let Some(link) = self.node.peers().link(&self.at) {
+            link.bonds().watching.remove(&self.reference);
+        }
+        if let Some(target) = self.target.take().filter(|_| !self.over) {
+            let from = self.node.calls().caller().clone();
+            let reference = self.reference.clone();
+            let control = Control::Demonitor { from, target, reference };
+            self.node.signal_with(&self.at, &control, no_payload);
+        }
+    }
+}
+
+/// A time limit that covers everything from dialling to the answer.
+struct Within {
+    timeout: Duration,
+    until: Option<Instant>,
+}
+
+impl Within {
+    fn new(timeout: Duration) -> Self {
+        Self { timeout, until: Instant::now().checked_add(timeout) }
+    }
+
+    async fn limit<R>(&self, work: impl Future<Output = R>) -> Result<R, CallError> {
+        match self.until {
+            Some(until) => {
+                timeout_at(until, work).await.map_err(|_| CallError::Timeout(self.timeout))
+            }
+            None => Ok(work.await),
+        }
+    }
+}

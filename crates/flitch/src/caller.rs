@@ -1,0 +1,148 @@
+//! Who waits for the answer to a `GenServer.call`, and how it gets there.
+
+use std::marker::PhantomData;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use flitch_dist::Control;
+use flitch_etf::{
+    DeError, Pid, Reader, SerError, Term, write_term, write_tuple_header, write_value,
+};
+use serde::Serialize;
+
+use crate::calls::tag_reference;
+use crate::node::Node;
+use crate::process::{Entry, ExitReason};
+
+/// Somebody who waits for an answer of type `R`.
+///
+/// Answer with [`Caller::reply`], now or later, from here or from another task. A caller that is
+/// dropped without an answer gets an exit with the reason `no_reply`, rather than a timeout.
+#[must_use = "the caller waits for an answer: reply, or it gets an exit"]
+pub struct Caller<R> {
+    open: Option<Open>,
+    answer: PhantomData<fn(R)>,
+}
+
+/// A call that has no answer yet.
+struct Open {
+    node: Node,
+    entry: Arc<Entry>,
+    from: From,
+}
+
+/// `{Pid, Tag}` of a call.
+#[derive(Clone, Debug)]
+pub(crate) struct From {
+    pub(crate) pid: Pid,
+    pub(crate) tag: Term,
+}
+
+impl From {
+    /// Reads it, at the cursor of a `'$gen_call'` or `system` message.
+    pub(crate) fn read(reader: &mut Reader<'_>) -> Result<Self, DeError> {
+        let start = reader.position();
+        let pair = reader.term()?;
+        match pair.as_tuple() {
+            Some([Term::Pid(pid), tag]) => Ok(Self { pid: pid.as_ref().clone(), tag: tag.clone() }),
+            _ => Err(crate::gen_server::malformed(start, "expected a {pid, tag} to answer to")),
+        }
+    }
+
+    /// Sends `{Tag, Answer}`, to the alias in the tag if there is one.
+    pub(crate) fn answer(
+        &self,
+        node: &Node,
+        us: &Pid,
+        write: impl FnOnce(&mut Vec<u8>) -> Result<(), SerError>,
+    ) -> Result<(), SerError> {
+        // Encoded before it is sent: an answer that has no form is an error of ours.
+        let mut bytes = Vec::new();
+        write_tuple_header(&mut bytes, 2)?;
+        write_term(&mut bytes, &self.tag)?;
+        write(&mut bytes)?;
+        let alias = match &self.tag {
+            Term::ImproperList(_) => tag_reference(&self.tag),
+            _ => None,
+        };
+        let control = match alias {
+            Some(alias) => Control::AliasSend { from: us.clone(), alias },
+            None => Control::Send { from: Some(us.clone()), to: self.pid.clone() },
+        };
+        node.signal_with(&self.pid.node, &control, |out| {
+            out.append(&mut bytes);
+            Ok::<_, SerError>(())
+        });
+        Ok(())
+    }
+
+    /// Ends the call with an exit: the monitor that the caller holds goes off.
+    fn reject(&self, node: &Node, entry: &Entry, reason: &Term) {
+        let Some(reference) = tag_reference(&self.tag) else { return };
+        let watcher = entry.bonds().watchers.remove(&reference);
+        if let Some(watcher) = watcher {
+            if let Some(link) = node.peers().link(&watcher.pid.node) {
+                link.bonds().watched.remove(&reference);
+            }
+            let at = watcher.pid.node.clone();
+            let target = watcher.target;
+            let down = Control::MonitorExit { target, to: watcher.pid, reference };
+            node.signal(&at, &down, reason);
+        }
+    }
+}
+
+impl<R> Caller<R> {
+    pub(crate) fn new(node: Node, entry: Arc<Entry>, from: From) -> Self {
+        node.stats().open_calls.fetch_add(1, Ordering::AcqRel);
+        Self { open: Some(Open { node, entry, from }), answer: PhantomData }
+    }
+
+    /// The process that waits.
+    #[must_use]
+    pub fn pid(&self) -> Option<&Pid> {
+        self.open.as_ref().map(|open| &open.from.pid)
+    }
+
+    /// Ends the call with an exit for the caller, as if the server had ended for it alone.
+    pub fn exit(mut self, reason: impl Into<ExitReason>) {
+        if let Some(open) = self.open.take() {
+            open.exit(&reason.into().0);
+        }
+    }
+}
+
+impl<R: Serialize> Caller<R> {
+    /// Answers. An answer that has no form on the wire (NaN, say) is an exit for the caller, and
+    /// a line in the log.
+    #[allow(clippy::needless_pass_by_value, reason = "an answer is given away")]
+    pub fn reply(mut self, answer: R) {
+        let Some(open) = self.open.take() else { return };
+        let us = &open.entry.pid;
+        if let Err(error) = open.from.answer(&open.node, us, |out| write_value(out, &answer)) {
+            tracing::error!(process = %us, %error, "an answer cannot be encoded");
+            let reason = (Term::atom("unencodable_reply"), error.to_string());
+            open.exit(&reason.into());
+        }
+    }
+}
+
+impl Open {
+    fn exit(&self, reason: &Term) {
+        self.from.reject(&self.node, &self.entry, reason);
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.node.stats().open_calls.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+impl<R> Drop for Caller<R> {
+    fn drop(&mut self) {
+        if let Some(open) = self.open.take() {
+            open.exit(&Term::atom("no_reply"));
+        }
+    }
+}

@@ -1,0 +1,189 @@
+//! Calls of ours that wait for an answer.
+//!
+//! All of them are made in the name of one pid, the caller. Each has a reference that is monitor,
+//! alias and tag in one, as `gen:call` does it since OTP 24: the answer comes to the alias, the
+//! end of the callee as the monitor's, and both carry the reference.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use flitch_dist::Payload;
+use flitch_etf::{Limits, Pid, Reference, Term};
+use tokio::sync::{mpsc, oneshot};
+
+/// What came of a call.
+#[derive(Debug)]
+pub(crate) enum Outcome {
+    /// An answer: the whole message, `{Tag, Reply}`.
+    Reply(Payload),
+    /// The callee is gone, or was never there.
+    Down(Term),
+    /// The node is gone.
+    NoConnection,
+    /// A spawn was refused.
+    NotSpawned(Term),
+}
+
+/// The calls that wait.
+pub(crate) struct Calls {
+    caller: Pid,
+    waiting: Mutex<HashMap<Reference, oneshot::Sender<Outcome>>>,
+    /// Messages to the caller that are no answers: requests to it as a group leader.
+    others: mpsc::Sender<Payload>,
+}
+
+/// A call's place among those that wait, given up when it is dropped.
+pub(crate) struct Waiting<'a> {
+    calls: &'a Calls,
+    reference: Reference,
+    outcome: oneshot::Receiver<Outcome>,
+}
+
+impl Calls {
+    pub(crate) fn new(caller: Pid, others: mpsc::Sender<Payload>) -> Self {
+        Self { caller, waiting: Mutex::default(), others }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<Reference, oneshot::Sender<Outcome>>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The pid that calls are made by.
+    pub(crate) fn caller(&self) -> &Pid {
+        &self.caller
+    }
+
+    pub(crate) fn is_caller(&self, pid: &Pid) -> bool {
+        *pid == self.caller
+    }
+
+    pub(crate) fn wait(&self, reference: Reference) -> Waiting<'_> {
+        let (sender, outcome) = oneshot::channel();
+        self.lock().insert(reference.clone(), sender);
+        Waiting { calls: self, reference, outcome }
+    }
+
+    fn finish(&self, reference: &Reference, outcome: Outcome) {
+        // A call that gave up waits no more, and its late answer goes nowhere.
+        if let Some(waiting) = self.lock().remove(reference) {
+            let _ = waiting.send(outcome);
+        }
+    }
+
+    pub(crate) fn reply(&self, alias: &Reference, payload: Payload) {
+        self.finish(alias, Outcome::Reply(payload));
+    }
+
+    /// A message to the caller's pid: an answer from a node that knows no aliases, or a request.
+    pub(crate) fn reply_to_pid(&self, payload: Payload) {
+        match answered(&payload) {
+            Some(reference) => self.finish(&reference, Outcome::Reply(payload)),
+            None => {
+                if self.others.try_send(payload).is_err() {
+                    tracing::warn!("a message to the caller was dropped: too many are waiting");
+                }
+            }
+        }
+    }
+
+    pub(crate) fn down(&self, reference: &Reference, reason: Term) {
+        self.finish(reference, Outcome::Down(reason));
+    }
+
+    pub(crate) fn lost(&self, reference: &Reference) {
+        self.finish(reference, Outcome::NoConnection);
+    }
+
+    /// An answer to a spawn request. A pid means that the end of that process is to come.
+    pub(crate) fn spawned(&self, reference: &Reference, result: &Term) {
+        if result.as_pid().is_none() {
+            self.finish(reference, Outcome::NotSpawned(result.clone()));
+        }
+    }
+}
+
+/// The reference in `{Ref, Reply}` or `{[alias | Ref], Reply}`.
+fn answered(payload: &Payload) -> Option<Reference> {
+    let mut reader = payload.reader();
+    if reader.tuple().ok()? != 2 {
+        return None;
+    }
+    tag_reference(
+        &reader.with_limits(Limits { depth: 2, terms: 8, ..Limits::DEFAULT }).term().ok()?,
+    )
+}
+
+/// The reference in the tag of a call: alone, or as an alias.
+pub(crate) fn tag_reference(tag: &Term) -> Option<Reference> {
+    match tag {
+        Term::Reference(reference) => Some(reference.as_ref().clone()),
+        Term::ImproperList(list) if list.elements() == [Term::atom("alias")] => {
+            list.tail().as_reference().cloned()
+        }
+        _ => None,
+    }
+}
+
+impl Waiting<'_> {
+    pub(crate) async fn outcome(&mut self) -> Outcome {
+        (&mut self.outcome).await.unwrap_or(Outcome::NoConnection)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.calls.lock().remove(&self.reference);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use flitch_etf::{Atom, ImproperList, write_term};
+
+    use super::*;
+
+    fn reference(number: u32) -> Reference {
+        Reference::three(Atom::OK, 1, [number, 0, 0])
+    }
+
+    fn calls() -> (Calls, mpsc::Receiver<Payload>) {
+        let (sender, receiver) = mpsc::channel(1);
+        let caller = Pid { node: Atom::OK, id: 1, serial: 0, creation: 1 };
+        (Calls::new(caller, sender), receiver)
+    }
+
+    fn payload(term: &Term) -> Payload {
+        Payload::encode(|out| write_term(out, term)).unwrap()
+    }
+
+    #[tokio::test]
+    async fn an_answer_finds_its_call_with_and_without_an_alias() {
+        let (calls, _others) = calls();
+        let mut first = calls.wait(reference(1));
+        let mut second = calls.wait(reference(2));
+        let alias = ImproperList::term(vec![Term::atom("alias")], reference(2).into());
+        calls.reply_to_pid(payload(&Term::from((alias, 7))));
+        calls.reply_to_pid(payload(&Term::from((reference(1), 8))));
+        assert!(matches!(first.outcome().await, Outcome::Reply(_)));
+        assert!(matches!(second.outcome().await, Outcome::Reply(_)));
+    }
+
+    #[tokio::test]
+    async fn a_call_that_gave_up_leaves_nothing_behind_and_its_answer_goes_nowhere() {
+        let (calls, mut others) = calls();
+        drop(calls.wait(reference(1)));
+        assert!(calls.lock().is_empty());
+        calls.reply_to_pid(payload(&Term::from((reference(1), 8))));
+        assert!(others.try_recv().is_err());
+    }
+
+    #[tokio::test]
+    async fn what_is_no_answer_is_handed_on_and_never_piles_up() {
+        let (calls, mut others) = calls();
+        let request = payload(&Term::from((Term::atom("io_request"), 1)));
+        calls.reply_to_pid(request.clone());
+        calls.reply_to_pid(request.clone());
+        assert_eq!(others.recv().await, Some(request));
+        assert!(others.try_recv().is_err());
+    }
+}

@@ -1,0 +1,270 @@
+//! Reaching a peer: name, DNS, EPMD, TCP, handshake.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use flitch_epmd::{DistVersions, address, client};
+use flitch_handshake::{Event, Handshake, HandshakeError};
+use flitch_name::{NameError, NodeName};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+use crate::node::Node;
+use crate::peer_link::PeerLink;
+use crate::peers::Want;
+use crate::shake::{Answer, Asked, shake};
+
+/// How the port of a peer is found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PeerPort {
+    /// The EPMD on the peer's host knows it; that EPMD listens on this port.
+    Epmd(u16),
+    /// Every node of the cluster listens on this port, and there is no EPMD
+    /// (`-erl_epmd_port`, `ERL_DIST_PORT`).
+    Fixed(u16),
+}
+
+/// Why a peer could not be reached, by the stage that failed.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConnectError {
+    /// The peer's name is none.
+    #[error(transparent)]
+    Name(#[from] NameError),
+    /// Long names and short names do not mix.
+    #[error(
+        "{peer} has a {} and this node, {us}, a {}: such nodes cannot connect; name both alike",
+        if *us_long { "short name" } else { "long name" },
+        if *us_long { "long one" } else { "short one" }
+    )]
+    Kind {
+        /// Whom we dialled.
+        peer: NodeName,
+        /// Ourselves.
+        us: NodeName,
+        /// Whether our name is the long one.
+        us_long: bool,
+    },
+    /// The host's name has no address.
+    #[error("the host {host:?} has no address: {message}")]
+    Dns {
+        /// The host part of the peer's name.
+        host: String,
+        /// What the resolver says.
+        message: String,
+    },
+    /// EPMD on the peer's host did not say where the peer listens.
+    #[error("{0}")]
+    Epmd(Arc<client::ClientError>),
+    /// The peer speaks another version of the protocol.
+    #[error("{peer} speaks versions {low} to {high} of the distribution protocol, not 6")]
+    Version {
+        /// Whom we dialled.
+        peer: NodeName,
+        /// The lowest it speaks.
+        low: u16,
+        /// The highest it speaks.
+        high: u16,
+    },
+    /// The peer's port does not answer.
+    #[error("cannot connect to {address}: {message}")]
+    Tcp {
+        /// Where the peer should listen.
+        address: SocketAddr,
+        /// What the system says.
+        message: String,
+    },
+    /// The handshake failed.
+    #[error("{0}")]
+    Handshake(Arc<HandshakeError>),
+    /// Another connection with that peer has won, and has gone since.
+    #[error("another connection with {0} took the place of this one and has gone")]
+    Superseded(NodeName),
+    /// The peer is this node.
+    #[error("this node does not connect to itself")]
+    Itself,
+    /// This node shuts down and dials nobody any more.
+    #[error("this node shuts down")]
+    Shutdown,
+}
+
+/// The stages of reaching a peer, as a program may want to tell them apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// The name.
+    Name,
+    /// The address of its host.
+    Dns,
+    /// The port of the node.
+    Epmd,
+    /// The connection.
+    Tcp,
+    /// The handshake.
+    Handshake,
+}
+
+impl ConnectError {
+    /// The stage that failed.
+    #[must_use]
+    pub fn stage(&self) -> Stage {
+        match self {
+            Self::Name(_) | Self::Kind { .. } | Self::Itself => Stage::Name,
+            Self::Dns { .. } => Stage::Dns,
+            Self::Epmd(_) | Self::Version { .. } => Stage::Epmd,
+            Self::Tcp { .. } | Self::Shutdown => Stage::Tcp,
+            Self::Handshake(_) | Self::Superseded(_) => Stage::Handshake,
+        }
+    }
+}
+
+impl Stage {
+    /// The stage in one word.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Name => "name",
+            Self::Dns => "dns",
+            Self::Epmd => "epmd",
+            Self::Tcp => "tcp",
+            Self::Handshake => "handshake",
+        }
+    }
+}
+
+impl Node {
+    /// The link to a node, dialling it if there is none.
+    pub(crate) async fn reach(&self, name: &NodeName) -> Result<Arc<PeerLink>, ConnectError> {
+        if name == self.name() {
+            return Err(ConnectError::Itself);
+        }
+        if name.kind() != self.name().kind() {
+            let us_long = self.name().kind() == flitch_name::NameKind::Long;
+            return Err(ConnectError::Kind {
+                peer: name.clone(),
+                us: self.name().clone(),
+                us_long,
+            });
+        }
+        loop {
+            if self.is_stopping() {
+                return Err(ConnectError::Shutdown);
+            }
+            let mut changes = match self.peers().want(name) {
+                Want::Up(link) => return Ok(link),
+                Want::Wait(changes) => changes,
+                Want::Dial(changes) => {
+                    // A task of its own: others wait for it too, whatever becomes of this caller.
+                    let (node, name) = (self.clone(), name.clone());
+                    self.tasks().spawn(async move {
+                        let error = node.dial(&name).await.err();
+                        node.peers().dialled(&name, error);
+                    });
+                    changes
+                }
+            };
+            // An end of the changes is one too.
+            let _ = changes.changed().await;
+            let failed = changes.borrow().clone();
+            if let (Some(error), None) = (failed, self.peers().link(&crate::node_atom(name))) {
+                return Err(error);
+            }
+        }
+    }
+
+    async fn dial(&self, name: &NodeName) -> Result<(), ConnectError> {
+        let patience = self.settings().setup_timeout;
+        let mut failed = None;
+        for host in resolve(name.host(), patience).await? {
+            let stream = match self.open(name, host, patience).await {
+                Ok(stream) => stream,
+                Err(error) => {
+                    failed = Some(error);
+                    continue;
+                }
+            };
+            return self.initiate(name, stream).await;
+        }
+        Err(failed.unwrap_or_else(|| no_address(name.host(), "it resolves to nothing")))
+    }
+
+    async fn open(
+        &self,
+        name: &NodeName,
+        host: IpAddr,
+        patience: Duration,
+    ) -> Result<TcpStream, ConnectError> {
+        let port = match self.settings().peer_port {
+            PeerPort::Fixed(port) => port,
+            PeerPort::Epmd(epmd) => {
+                let alive = name.alive_name()?;
+                let epmd = address::at(host, epmd);
+                let found = client::lookup(epmd, &alive, patience).await;
+                let found = found.map_err(|error| ConnectError::Epmd(Arc::new(error)))?;
+                if DistVersions::OTP_25.best(found.versions).is_none() {
+                    let DistVersions { low, high } = found.versions;
+                    return Err(ConnectError::Version { peer: name.clone(), low, high });
+                }
+                found.port
+            }
+        };
+        let address = SocketAddr::new(host, port);
+        let failed = |message: String| ConnectError::Tcp { address, message };
+        match timeout(patience, TcpStream::connect(address)).await {
+            Ok(Ok(stream)) => Ok(stream),
+            Ok(Err(error)) => Err(failed(error.to_string())),
+            Err(_) => Err(failed(format!("no answer within {patience:?}"))),
+        }
+    }
+
+    async fn initiate(&self, name: &NodeName, mut stream: TcpStream) -> Result<(), ConnectError> {
+        let config = self.handshake_config().map_err(|error| {
+            let address = stream.peer_addr().unwrap_or(SocketAddr::from(([0; 4], 0)));
+            ConnectError::Tcp { address, message: error.to_string() }
+        })?;
+        let us = self.identity().local_node();
+        let now = std::time::Instant::now();
+        let machine = Handshake::initiate(us, Some(name.clone()), config, now);
+        match shake(&mut stream, machine, &mut Dialled { node: self, name }).await {
+            Ok(established) => self.link_up(established, stream, true).await,
+            Err(error) => Err(ConnectError::Handshake(Arc::new(error))),
+        }
+    }
+}
+
+/// Our side of a handshake that we began.
+struct Dialled<'a> {
+    node: &'a Node,
+    name: &'a NodeName,
+}
+
+impl Answer for Dialled<'_> {
+    async fn answer(&mut self, machine: &mut Handshake, event: &Event) -> Asked {
+        match event {
+            Event::AliveAsked => {
+                machine.answer_alive(self.node.peers().is_dialling(self.name)).into()
+            }
+            _ => Asked::Unexpected,
+        }
+    }
+}
+
+/// The addresses of a host: itself, if it is one.
+async fn resolve(host: &str, patience: Duration) -> Result<Vec<IpAddr>, ConnectError> {
+    if let Ok(address) = host.parse() {
+        return Ok(vec![address]);
+    }
+    match timeout(patience, tokio::net::lookup_host((host, 0))).await {
+        Ok(Ok(found)) => {
+            let mut addresses: Vec<IpAddr> = found.map(|address| address.ip()).collect();
+            addresses.dedup();
+            Ok(addresses)
+        }
+        Ok(Err(error)) => Err(no_address(host, &error.to_string())),
+        Err(_) => Err(no_address(host, &format!("no answer within {patience:?}"))),
+    }
+}
+
+fn no_address(host: &str, message: &str) -> ConnectError {
+    ConnectError::Dns { host: host.to_owned(), message: message.to_owned() }
+}

@@ -1,0 +1,263 @@
+//! A server that Elixir calls as if it were a `GenServer`.
+//!
+//! Source of the messages: `gen.erl`, `gen_server.erl` and `sys.erl` of stdlib.
+
+use std::future::{Future, ready};
+
+use flitch_dist::{Payload, Target};
+use flitch_etf::{Atom, DeError, Limits, Pid, Reader, Reference, Term, read_value};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::caller::{Caller, From};
+use crate::mailbox::Incoming;
+use crate::node::Node;
+use crate::process::{ExitReason, Process};
+
+/// A server: typed requests in, typed answers out.
+///
+/// Requests are decoded straight into [`GenServer::Call`] and [`GenServer::Cast`]; take
+/// [`Term`] for what has no fixed type. A call that cannot be decoded ends with a
+/// `function_clause` exit for its caller, and the server lives on.
+///
+/// ```
+/// use flitch::{Caller, GenServer};
+/// use serde::Deserialize;
+///
+/// #[derive(Deserialize)]
+/// #[serde(rename_all = "snake_case")]
+/// enum Call { Get() }                    // {:get}
+/// #[derive(Deserialize)]
+/// #[serde(rename_all = "snake_case")]
+/// enum Cast { Add(i64) }                 // {:add, 5}
+///
+/// struct Counter(i64);
+///
+/// impl GenServer for Counter {
+///     type Call = Call;
+///     type Cast = Cast;
+///     type Reply = i64;
+///
+///     async fn handle_call(&mut self, Call::Get(): Call, caller: Caller<i64>) {
+///         caller.reply(self.0);
+///     }
+///     async fn handle_cast(&mut self, Cast::Add(more): Cast) {
+///         self.0 += more;
+///     }
+/// }
+/// ```
+pub trait GenServer: Send + 'static {
+    /// What `GenServer.call` brings.
+    type Call: DeserializeOwned + Send;
+    /// What `GenServer.cast` brings.
+    type Cast: DeserializeOwned + Send;
+    /// What answers a call.
+    type Reply: Serialize + Send;
+
+    /// A call. The answer may be given now or later: `caller` can be kept and moved.
+    fn handle_call(
+        &mut self,
+        call: Self::Call,
+        caller: Caller<Self::Reply>,
+    ) -> impl Future<Output = ()> + Send;
+
+    /// A cast.
+    fn handle_cast(&mut self, cast: Self::Cast) -> impl Future<Output = ()> + Send;
+
+    /// Any other message, the end of a monitored process, or, where exits are trapped, that of a
+    /// linked one. Logged and dropped unless this says otherwise.
+    fn handle_info(&mut self, info: Info) -> impl Future<Output = ()> + Send {
+        tracing::debug!(?info, "a message that no handle_info wanted");
+        ready(())
+    }
+
+    /// The server is about to end in order: it was stopped, or the node shuts down.
+    fn terminate(&mut self, reason: &ExitReason) -> impl Future<Output = ()> + Send {
+        let _ = reason;
+        ready(())
+    }
+}
+
+/// What a server receives beside calls and casts.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Info {
+    /// A message, still encoded.
+    Message(Payload),
+    /// A linked process is gone, and the server traps exits.
+    Exit {
+        /// Who is gone.
+        from: Pid,
+        /// Why.
+        reason: Term,
+    },
+    /// A monitored process is gone.
+    Down {
+        /// The monitor.
+        reference: Reference,
+        /// Who is gone, as the monitor named it.
+        target: Target,
+        /// Why.
+        reason: Term,
+    },
+}
+
+/// The life of a server.
+pub(crate) async fn serve<S: GenServer>(mut server: S, mut process: Process) -> ExitReason {
+    while let Some(incoming) = process.mailbox.next().await {
+        let stop = match incoming {
+            Incoming::Message(payload) => handle(&mut server, &process, payload).await,
+            Incoming::Exit { from, reason } => {
+                server.handle_info(Info::Exit { from, reason }).await;
+                None
+            }
+            Incoming::Down { reference, target, reason } => {
+                server.handle_info(Info::Down { reference, target, reason }).await;
+                None
+            }
+            Incoming::Shutdown => Some(ExitReason::shutdown()),
+        };
+        if let Some(reason) = stop {
+            server.terminate(&reason).await;
+            return reason;
+        }
+    }
+    ExitReason::normal()
+}
+
+/// Handles one message. Gives the reason to stop, if it says so.
+async fn handle<S: GenServer>(
+    server: &mut S,
+    process: &Process,
+    payload: Payload,
+) -> Option<ExitReason> {
+    let mut reader = payload.reader();
+    match envelope(&mut reader).as_ref().map(Atom::as_str) {
+        Some("$gen_call") => {
+            let from = match From::read(&mut reader) {
+                Ok(from) => from,
+                Err(error) => {
+                    tracing::warn!(process = %process.pid(), %error, "a call without a caller");
+                    return None;
+                }
+            };
+            let at = from.pid.node.clone();
+            let caller = Caller::new(process.node.clone(), process.entry.clone(), from);
+            let start = reader.position();
+            match read_value::<S::Call>(&mut reader) {
+                Ok(call) => server.handle_call(call, caller).await,
+                Err(error) => refuse(process, &payload, start, &error, caller),
+            }
+            room(&process.node, &at).await;
+            None
+        }
+        Some("$gen_cast") => {
+            match read_value::<S::Cast>(&mut reader) {
+                Ok(cast) => server.handle_cast(cast).await,
+                Err(error) => {
+                    tracing::warn!(process = %process.pid(), %error, "a cast cannot be decoded");
+                }
+            }
+            None
+        }
+        Some("system") => system(process, &mut reader),
+        _ => {
+            server.handle_info(Info::Message(payload)).await;
+            None
+        }
+    }
+}
+
+/// The first element of a message that has the shape of a call, a cast or a system message, with
+/// the cursor behind it.
+fn envelope(reader: &mut Reader<'_>) -> Option<Atom> {
+    let arity = reader.tuple().ok()?;
+    let name = reader.atom().ok()?;
+    let shape = match name.as_str() {
+        "$gen_call" | "system" => 3,
+        "$gen_cast" => 2,
+        _ => return None,
+    };
+    (arity == shape).then_some(name)
+}
+
+/// Waits until a peer that reads slowly has room for more answers, so that a fast server does not
+/// fill our memory with them.
+async fn room(node: &Node, peer: &Atom) {
+    if let Some(link) = node.peers().link(peer) {
+        link.outbox.room().await;
+    }
+}
+
+/// A call that cannot be decoded: its caller gets what a missing function clause gives.
+fn refuse<R>(
+    process: &Process,
+    payload: &Payload,
+    start: usize,
+    error: &DeError,
+    caller: Caller<R>,
+) {
+    tracing::warn!(process = %process.pid(), %error, "a call cannot be decoded");
+    let bytes = payload.bytes().slice(start.min(payload.len())..);
+    let limits = Limits::DEFAULT;
+    let request = Reader::of_shared(&bytes).with_limits(limits).term().unwrap_or_default();
+    let arguments = Term::from(vec![request, Term::from(error.to_string())]);
+    let frame = (Term::atom("flitch"), Term::atom("handle_call"), arguments, Term::empty_list());
+    let stack = Term::from(vec![Term::from(frame)]);
+    caller.exit(Term::from((Term::atom("function_clause"), stack)));
+}
+
+/// System messages: what `GenServer.stop` sends is obeyed, the rest is refused.
+fn system(process: &Process, reader: &mut Reader<'_>) -> Option<ExitReason> {
+    let from = From::read(reader).ok()?;
+    let request = reader.term().ok()?;
+    let answer = |answer: Term| {
+        let done =
+            from.answer(&process.node, process.pid(), |out| flitch_etf::write_value(out, &answer));
+        if let Err(error) = done {
+            tracing::error!(%error, "an answer cannot be encoded");
+        }
+    };
+    match request.as_tuple() {
+        Some([terminate, reason]) if terminate.is_atom("terminate") => {
+            answer(Term::atom("ok"));
+            Some(ExitReason(reason.clone()))
+        }
+        _ => {
+            answer(Term::from((Term::atom("error"), (Term::atom("unknown_system_msg"), request))));
+            None
+        }
+    }
+}
+
+pub(crate) fn malformed(offset: usize, message: &str) -> DeError {
+    DeError::custom_at(offset, message)
+}
+
+#[cfg(test)]
+mod tests {
+    use flitch_etf::write_term;
+
+    use super::*;
+
+    fn named(term: &Term) -> Option<String> {
+        let payload = Payload::encode(|out| write_term(out, term)).unwrap();
+        let found = envelope(&mut payload.reader());
+        found.map(|atom| atom.to_string())
+    }
+
+    #[test]
+    fn only_whole_envelopes_are_calls_and_casts() {
+        let call = |arity: usize| {
+            let mut parts = vec![Term::atom("$gen_call")];
+            parts.resize(arity, Term::from(1));
+            Term::tuple(parts)
+        };
+        assert_eq!(named(&call(3)).as_deref(), Some("$gen_call"));
+        assert_eq!(named(&call(2)), None);
+        assert_eq!(named(&call(4)), None);
+        assert_eq!(named(&Term::from((Term::atom("$gen_cast"), 1))).as_deref(), Some("$gen_cast"));
+        assert_eq!(named(&Term::atom("$gen_call")), None);
+        assert_eq!(named(&Term::from((1, 2, 3))), None);
+    }
+}

@@ -1,0 +1,73 @@
+//! A native node for BEAM clusters: a Rust program that Elixir and Erlang call, monitor and link
+//! to as if it were one of theirs, with nothing installed on their side.
+//!
+//! ```no_run
+//! use flitch::{Cookie, Node, Term};
+//! use std::time::Duration;
+//!
+//! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+//! let node = Node::builder("worker@10.0.0.7".parse()?)
+//!     .cookie(Cookie::from_env("RELEASE_COOKIE")?)
+//!     .start()
+//!     .await?;
+//!
+//! // GenServer.call({:stock, :"app@10.0.0.5"}, {:count, "a-1"})
+//! let second = Duration::from_secs(1);
+//! let count: u64 =
+//!     node.call(("stock", "app@10.0.0.5"), &(Term::atom("count"), "a-1"), second).await?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! A server that others call is a [`GenServer`]; what a node is told when it starts is in
+//! [`NodeBuilder`]. A node is hidden unless made visible, and nothing in it can be called but what
+//! the program registered.
+
+mod bonds;
+mod builder;
+mod call;
+mod caller;
+mod calls;
+mod carrier;
+mod cluster;
+mod cookie;
+mod dest;
+mod dial;
+mod gen_server;
+mod identity;
+mod listener;
+mod mailbox;
+mod node;
+mod outbox;
+mod peer_link;
+mod peers;
+mod process;
+mod processes;
+mod registration;
+mod router;
+mod shake;
+mod system;
+
+pub use builder::{NodeBuilder, StartError};
+pub use call::{CallError, RpcError, SendError};
+pub use caller::Caller;
+pub use cookie::{Cookie, CookieError};
+pub use dest::{Dest, DestError};
+pub use dial::{ConnectError, PeerPort, Stage};
+pub use gen_server::{GenServer, Info};
+pub use mailbox::Incoming;
+pub use node::{Node, NodeEvent, NodeInfo};
+pub use peer_link::CloseReason;
+pub use process::{ExitReason, Process, ProcessHandle};
+pub use processes::RegisterError;
+pub use registration::Epmd;
+pub use system::Output;
+
+pub use flitch_dist::{Payload, Target};
+pub use flitch_epmd as epmd;
+pub use flitch_etf as etf;
+pub use flitch_etf::{Atom, Binary, Map, Pid, Port, Reference, Term};
+pub use flitch_handshake::HandshakeError;
+pub use flitch_name::{Creation, NameError, NameKind, NodeName};
+
+pub(crate) use identity::node_atom;

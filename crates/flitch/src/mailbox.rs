@@ -1,0 +1,142 @@
+//! What waits for a process: a queue with a limit, in the order of arrival.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use flitch_dist::{Payload, Target};
+use flitch_etf::{Pid, Reference, Term};
+use tokio::sync::mpsc;
+
+/// What a process receives.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Incoming {
+    /// A message, still encoded.
+    Message(Payload),
+    /// A linked process is gone, or `exit/2` was called on us; only for who traps exits.
+    Exit {
+        /// Who is gone, or called.
+        from: Pid,
+        /// Why.
+        reason: Term,
+    },
+    /// A process that we monitor is gone.
+    Down {
+        /// The monitor.
+        reference: Reference,
+        /// Who is gone, as the monitor named it.
+        target: Target,
+        /// Why.
+        reason: Term,
+    },
+    /// The node shuts down: end with the reason `shutdown`.
+    Shutdown,
+}
+
+impl Incoming {
+    /// What a message costs beside its bytes.
+    const OVERHEAD: usize = 128;
+
+    fn cost(&self) -> usize {
+        match self {
+            Self::Message(payload) => payload.len() + Self::OVERHEAD,
+            _ => Self::OVERHEAD,
+        }
+    }
+}
+
+/// The end that is written to, by any number of writers.
+#[derive(Clone)]
+pub(crate) struct Sender {
+    queue: mpsc::UnboundedSender<Incoming>,
+    queued: Arc<AtomicUsize>,
+    limit: usize,
+}
+
+/// The end of the process.
+pub(crate) struct Receiver {
+    queue: mpsc::UnboundedReceiver<Incoming>,
+    queued: Arc<AtomicUsize>,
+}
+
+/// Why something did not arrive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Refused {
+    /// The process has more waiting than it may.
+    Full,
+    /// The process is gone.
+    Gone,
+}
+
+/// A mailbox that holds up to `limit` bytes.
+pub(crate) fn mailbox(limit: usize) -> (Sender, Receiver) {
+    let (sender, receiver) = mpsc::unbounded_channel();
+    let queued = Arc::new(AtomicUsize::new(0));
+    (
+        Sender { queue: sender, queued: Arc::clone(&queued), limit },
+        Receiver { queue: receiver, queued },
+    )
+}
+
+impl Sender {
+    pub(crate) fn push(&self, incoming: Incoming) -> Result<(), Refused> {
+        let cost = incoming.cost();
+        // A message over the limit by itself still fits into an empty mailbox.
+        let before = self.queued.fetch_add(cost, Ordering::AcqRel);
+        if before > 0 && before + cost > self.limit {
+            self.queued.fetch_sub(cost, Ordering::AcqRel);
+            return Err(Refused::Full);
+        }
+        self.queue.send(incoming).map_err(|_| Refused::Gone)
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.queued.load(Ordering::Acquire) == 0
+    }
+}
+
+impl Receiver {
+    /// The next of what waits. `None` when nobody can write any more.
+    pub(crate) async fn next(&mut self) -> Option<Incoming> {
+        let incoming = self.queue.recv().await?;
+        self.queued.fetch_sub(incoming.cost(), Ordering::AcqRel);
+        Some(incoming)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn message(len: usize) -> Incoming {
+        let payload = Payload::encode(|out| {
+            out.resize(len, 106);
+            Ok::<_, ()>(())
+        });
+        Incoming::Message(payload.unwrap())
+    }
+
+    #[tokio::test]
+    async fn a_mailbox_refuses_what_is_over_its_limit_and_takes_more_when_it_is_read() {
+        let (sender, mut receiver) = mailbox(1000);
+        assert_eq!(sender.push(message(600)), Ok(()));
+        assert_eq!(sender.push(message(600)), Err(Refused::Full));
+        assert!(matches!(receiver.next().await, Some(Incoming::Message(_))));
+        assert!(sender.is_empty());
+        assert_eq!(sender.push(message(600)), Ok(()));
+    }
+
+    #[test]
+    fn one_large_message_fits_into_an_empty_mailbox() {
+        let (sender, _receiver) = mailbox(1000);
+        assert_eq!(sender.push(message(10_000)), Ok(()));
+        assert_eq!(sender.push(message(1)), Err(Refused::Full));
+    }
+
+    #[test]
+    fn the_mailbox_of_a_process_that_is_gone_says_so() {
+        let (sender, receiver) = mailbox(1000);
+        drop(receiver);
+        assert_eq!(sender.push(message(1)), Err(Refused::Gone));
+    }
+}

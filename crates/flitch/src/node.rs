@@ -1,0 +1,406 @@
+//! The node: what everything else hangs on.
+
+use std::any::Any;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use flitch_dist::{Inbound, Ticker};
+use flitch_etf::{Pid, Term};
+use flitch_handshake::{self as handshake, Flags};
+use flitch_name::{Creation, NodeName};
+use futures_util::FutureExt;
+use tokio::sync::{broadcast, watch};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::builder::NodeBuilder;
+use crate::calls::Calls;
+use crate::cookie::Cookie;
+use crate::dial::{ConnectError, PeerPort};
+use crate::gen_server::{GenServer, serve};
+use crate::identity::Identity;
+use crate::mailbox::{Incoming, mailbox};
+use crate::peer_link::CloseReason;
+use crate::peers::Peers;
+use crate::process::{Entry, ExitReason, Process, ProcessHandle};
+use crate::processes::{Processes, RegisterError};
+
+/// A node of a BEAM cluster.
+///
+/// Cheap to clone; all clones are the same node. It runs on the tokio runtime that it was started
+/// on, until [`Node::shutdown`].
+#[derive(Clone)]
+pub struct Node(Arc<Shared>);
+
+pub(crate) struct Shared {
+    identity: Identity,
+    settings: Settings,
+    cookie: Cookie,
+    port: u16,
+    processes: Processes,
+    peers: Peers,
+    calls: Calls,
+    stats: Stats,
+    events: broadcast::Sender<NodeEvent>,
+    started: Instant,
+    /// Cancelled first: nobody new comes in.
+    stop: CancellationToken,
+    /// Everything that runs but the processes.
+    tasks: TaskTracker,
+    /// The processes.
+    running: TaskTracker,
+    /// Whether the name is out of EPMD.
+    unregistered: watch::Sender<bool>,
+}
+
+/// What a node is told.
+#[derive(Clone, Debug)]
+pub(crate) struct Settings {
+    pub(crate) visible: bool,
+    pub(crate) ticktime: Duration,
+    pub(crate) setup_timeout: Duration,
+    pub(crate) max_frame: usize,
+    pub(crate) link_limit: usize,
+    pub(crate) mailbox_limit: usize,
+    pub(crate) peer_port: PeerPort,
+    pub(crate) drain: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            visible: false,
+            ticktime: Ticker::DEFAULT_TICKTIME,
+            setup_timeout: handshake::Config::NET_SETUPTIME,
+            max_frame: Inbound::DEFAULT_MAX_FRAME,
+            link_limit: 16 << 20,
+            mailbox_limit: 256 << 20,
+            peer_port: PeerPort::Epmd(flitch_epmd::address::DEFAULT_PORT),
+            drain: Duration::from_secs(3),
+        }
+    }
+}
+
+/// Counts.
+#[derive(Default)]
+pub(crate) struct Stats {
+    pub(crate) received: AtomicU64,
+    pub(crate) sent: AtomicU64,
+    pub(crate) unknown: AtomicU64,
+    pub(crate) unlinks: AtomicU64,
+    /// Calls that were received and have no answer yet.
+    pub(crate) open_calls: AtomicUsize,
+}
+
+/// Something happened to a peer.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum NodeEvent {
+    /// A peer is connected.
+    Up {
+        /// Its name.
+        node: NodeName,
+        /// Whether it keeps itself out of `nodes()`.
+        hidden: bool,
+    },
+    /// A peer is gone.
+    Down {
+        /// Its name.
+        node: NodeName,
+        /// Why.
+        reason: CloseReason,
+    },
+}
+
+/// What a node has done so far.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NodeInfo {
+    /// How long it has been up.
+    pub uptime: Duration,
+    /// Messages that came from peers.
+    pub messages_in: u64,
+    /// Messages that went to peers.
+    pub messages_out: u64,
+}
+
+/// How many events may wait for a slow listener.
+const EVENTS: usize = 1024;
+
+/// How often a node that shuts down looks whether its calls are answered.
+const DRAIN_STEP: Duration = Duration::from_millis(5);
+
+impl Node {
+    /// Begins the making of a node. See [`NodeBuilder`].
+    #[must_use]
+    pub fn builder(name: NodeName) -> NodeBuilder {
+        NodeBuilder::new(name)
+    }
+
+    pub(crate) fn assemble(
+        name: NodeName,
+        creation: Creation,
+        port: u16,
+        cookie: Cookie,
+        settings: Settings,
+    ) -> (Self, tokio::sync::mpsc::Receiver<flitch_dist::Payload>) {
+        let seed = u64::from(random_u32()) << 18;
+        let identity = Identity::new(name, creation, seed);
+        let (others, requests) = tokio::sync::mpsc::channel(crate::system::WAITING);
+        let calls = Calls::new(identity.new_pid(), others);
+        let shared = Shared {
+            identity,
+            settings,
+            cookie,
+            port,
+            processes: Processes::default(),
+            peers: Peers::default(),
+            calls,
+            stats: Stats::default(),
+            events: broadcast::channel(EVENTS).0,
+            started: Instant::now(),
+            stop: CancellationToken::new(),
+            tasks: TaskTracker::new(),
+            running: TaskTracker::new(),
+            unregistered: watch::channel(true).0,
+        };
+        (Self(Arc::new(shared)), requests)
+    }
+
+    /// The node's name.
+    #[must_use]
+    pub fn name(&self) -> &NodeName {
+        &self.0.identity.name
+    }
+
+    /// Which life of that name this is.
+    #[must_use]
+    pub fn creation(&self) -> Creation {
+        self.0.identity.creation
+    }
+
+    /// The port that peers connect to.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.0.port
+    }
+
+    /// What the node has done so far.
+    #[must_use]
+    pub fn info(&self) -> NodeInfo {
+        NodeInfo {
+            uptime: self.0.started.elapsed(),
+            messages_in: self.0.stats.received.load(Ordering::Relaxed),
+            messages_out: self.0.stats.sent.load(Ordering::Relaxed),
+        }
+    }
+
+    /// The peers that are connected, hidden ones included, by name.
+    #[must_use]
+    pub fn peers_up(&self) -> Vec<NodeName> {
+        let mut names: Vec<_> = self.0.peers.links().iter().map(|link| link.name.clone()).collect();
+        names.sort();
+        names
+    }
+
+    /// Whether a peer is connected.
+    #[must_use]
+    pub fn is_connected(&self, peer: &NodeName) -> bool {
+        self.0.peers.link(&crate::node_atom(peer)).is_some()
+    }
+
+    /// Connects to a peer, if it is not connected yet.
+    ///
+    /// # Errors
+    /// Why it cannot be reached, with the stage that failed.
+    pub async fn connect(&self, peer: &NodeName) -> Result<(), ConnectError> {
+        self.reach(peer).await.map(|_| ())
+    }
+
+    /// Drops the connection to a peer. Links and monitors to its processes learn `noconnection`.
+    pub fn disconnect(&self, peer: &NodeName) {
+        if let Some(link) = self.0.peers.link(&crate::node_atom(peer)) {
+            link.close(CloseReason::Disconnected);
+        }
+    }
+
+    /// Tells of peers that come and go, from now on.
+    #[must_use]
+    pub fn events(&self) -> broadcast::Receiver<NodeEvent> {
+        self.0.events.subscribe()
+    }
+
+    /// Starts a server.
+    pub fn spawn<S: GenServer>(&self, server: S) -> ProcessHandle {
+        self.spawn_process(|process| serve(server, process))
+    }
+
+    /// Starts a process. It ends when `body` does, with what that gives as its reason; a panic is
+    /// the reason `{panic, Message}`, and an exit signal drops `body` where it stands.
+    pub fn spawn_process<F, B>(&self, body: F) -> ProcessHandle
+    where
+        F: FnOnce(Process) -> B + Send + 'static,
+        B: Future + Send,
+        B::Output: Into<ExitReason>,
+    {
+        let pid = self.0.identity.new_pid();
+        let (sender, receiver) = mailbox(self.0.settings.mailbox_limit);
+        let entry = Arc::new(Entry::new(pid.clone(), sender));
+        self.0.processes.insert(&entry);
+        let (node, running) = (self.clone(), Arc::clone(&entry));
+        self.0.running.spawn(async move {
+            let entry = Arc::clone(&running);
+            let process = Process { node: node.clone(), entry: running, mailbox: receiver };
+            let body = async move { body(process).await.into() };
+            let mut body = std::pin::pin!(AssertUnwindSafe(body).catch_unwind());
+            let reason = tokio::select! {
+                biased;
+                reason = entry.ended() => reason,
+                done = body.as_mut() => match done {
+                    Ok(ExitReason(reason)) => reason,
+                    Err(panic) => panic_reason(&entry.pid, panic.as_ref()),
+                },
+            };
+            // Before `body` is dropped, so that what it holds finds the process gone.
+            node.process_ended(&entry, &reason);
+        });
+        ProcessHandle { node: self.clone(), pid }
+    }
+
+    /// Gives a process of this node a name, which lasts until it ends.
+    ///
+    /// # Errors
+    /// The name is taken, or no atom, or the process has one already or is gone.
+    pub fn register(&self, name: &str, pid: &Pid) -> Result<(), RegisterError> {
+        self.0.processes.register(name, pid)
+    }
+
+    /// The process that is registered under a name on this node.
+    #[must_use]
+    pub fn whereis(&self, name: &str) -> Option<Pid> {
+        let name = flitch_etf::Atom::new(name).ok()?;
+        self.0.processes.by_name(&name).map(|entry| entry.pid.clone())
+    }
+
+    /// Ends the node in order: nobody new comes in, the name leaves EPMD, calls that are under
+    /// way are answered, processes end with the reason `shutdown` and whoever watches them learns
+    /// it, and the links close. Takes as long as the calls, and at most a few seconds.
+    pub async fn shutdown(&self) {
+        self.0.stop.cancel();
+        let mut unregistered = self.0.unregistered.subscribe();
+        let unregistered = unregistered.wait_for(|out| *out);
+        let _ = tokio::time::timeout(Duration::from_secs(1), unregistered).await;
+        let _ = tokio::time::timeout(self.0.settings.drain, self.drained()).await;
+        self.end_processes().await;
+        for link in self.0.peers.links() {
+            let _ = tokio::time::timeout(Duration::from_millis(250), link.outbox.flushed()).await;
+            link.close(CloseReason::Shutdown);
+        }
+        self.0.tasks.close();
+        let _ = tokio::time::timeout(Duration::from_millis(500), self.0.tasks.wait()).await;
+    }
+
+    /// Waits until no message waits and no call is open.
+    async fn drained(&self) {
+        let idle = || {
+            self.0.stats.open_calls.load(Ordering::Acquire) == 0
+                && self.0.processes.all().iter().all(|entry| entry.mailbox.is_empty())
+        };
+        while !idle() {
+            tokio::time::sleep(DRAIN_STEP).await;
+        }
+    }
+
+    async fn end_processes(&self) {
+        self.0.running.close();
+        for entry in self.0.processes.all() {
+            entry.push(Incoming::Shutdown);
+        }
+        let patience = Duration::from_millis(250);
+        if tokio::time::timeout(patience, self.0.running.wait()).await.is_err() {
+            for entry in self.0.processes.all() {
+                entry.end(Term::atom("shutdown"));
+            }
+            let _ = tokio::time::timeout(patience, self.0.running.wait()).await;
+        }
+    }
+
+    /// Waits until the node is told to stop.
+    pub async fn stopping(&self) {
+        self.0.stop.cancelled().await;
+    }
+
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.0.stop.is_cancelled()
+    }
+
+    pub(crate) fn handshake_config(&self) -> Result<handshake::Config, getrandom::Error> {
+        let challenge = getrandom::u32()?;
+        let mut config = handshake::Config::new(self.0.cookie.0.clone(), challenge);
+        config.timeout = self.0.settings.setup_timeout;
+        if self.0.settings.visible {
+            config.flags = config.flags.with(Flags::PUBLISHED);
+        }
+        Ok(config)
+    }
+
+    pub(crate) fn publish(&self, event: NodeEvent) {
+        // Nobody may be listening.
+        let _ = self.0.events.send(event);
+    }
+
+    pub(crate) fn identity(&self) -> &Identity {
+        &self.0.identity
+    }
+
+    pub(crate) fn settings(&self) -> &Settings {
+        &self.0.settings
+    }
+
+    pub(crate) fn processes(&self) -> &Processes {
+        &self.0.processes
+    }
+
+    pub(crate) fn peers(&self) -> &Peers {
+        &self.0.peers
+    }
+
+    pub(crate) fn calls(&self) -> &Calls {
+        &self.0.calls
+    }
+
+    pub(crate) fn stats(&self) -> &Stats {
+        &self.0.stats
+    }
+
+    pub(crate) fn tasks(&self) -> &TaskTracker {
+        &self.0.tasks
+    }
+
+    pub(crate) fn set_unregistered(&self, out: bool) {
+        self.0.unregistered.send_replace(out);
+    }
+}
+
+impl std::fmt::Debug for Node {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Node").field("name", self.name()).finish_non_exhaustive()
+    }
+}
+
+fn panic_reason(pid: &Pid, panic: &(dyn Any + Send)) -> Term {
+    let message = panic
+        .downcast_ref::<&str>()
+        .map(|text| (*text).to_owned())
+        .or_else(|| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_default();
+    tracing::error!(process = %pid, message, "a process panicked");
+    Term::from((Term::atom("panic"), message))
+}
+
+/// A random number. Where the system has none to give, a fixed one: only jitter and the start of
+/// a counter depend on it.
+pub(crate) fn random_u32() -> u32 {
+    getrandom::u32().unwrap_or(0x9e37_79b9)
+}

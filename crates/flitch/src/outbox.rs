@@ -1,0 +1,225 @@
+//! What waits to be written to a link: one buffer that everybody appends to.
+//!
+//! Senders encode straight into the buffer; the writer takes all that has gathered and writes it
+//! at once. So many small replies become one write, and nothing is queued twice.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use flitch_dist::{Control, Outbound};
+use tokio::sync::Notify;
+
+/// The buffer and its two bells.
+pub(crate) struct Outbox {
+    state: Mutex<State>,
+    /// Rung when there is something to write.
+    filled: Notify,
+    /// Rung when there is room again.
+    drained: Notify,
+    limit: usize,
+}
+
+struct State {
+    outbound: Outbound,
+    closed: bool,
+    /// The writer holds bytes that are not on the wire yet.
+    writing: bool,
+}
+
+/// Why nothing was sent.
+#[derive(Debug)]
+pub(crate) enum NotSent<E> {
+    /// The link is closed.
+    Closed,
+    /// The peer does not read, and more waits than a link may hold.
+    Overflow,
+    /// The message could not be encoded.
+    Encode(E),
+}
+
+impl Outbox {
+    /// Above the limit, senders that can wait do so; those that cannot may go this much further.
+    const HARD_LIMIT: usize = 4;
+
+    pub(crate) fn new(limit: usize) -> Self {
+        let state = State { outbound: Outbound::new(), closed: false, writing: false };
+        Self { state: Mutex::new(state), filled: Notify::new(), drained: Notify::new(), limit }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Appends a control message and the payload that `write` writes.
+    pub(crate) fn push<E>(
+        &self,
+        control: &Control,
+        write: impl FnOnce(&mut Vec<u8>) -> Result<(), E>,
+    ) -> Result<(), NotSent<E>> {
+        let mut state = self.lock();
+        if state.closed {
+            return Err(NotSent::Closed);
+        }
+        let before = state.outbound.len();
+        if before > self.limit.saturating_mul(Self::HARD_LIMIT) {
+            return Err(NotSent::Overflow);
+        }
+        state.outbound.send(control, write).map_err(NotSent::Encode)?;
+        drop(state);
+        if before == 0 {
+            self.filled.notify_one();
+        }
+        Ok(())
+    }
+
+    /// Appends a tick.
+    pub(crate) fn push_tick(&self) {
+        self.lock().outbound.send_tick();
+        self.filled.notify_one();
+    }
+
+    /// Whether a sender had better wait.
+    pub(crate) fn is_full(&self) -> bool {
+        let state = self.lock();
+        !state.closed && state.outbound.len() > self.limit
+    }
+
+    /// Waits until there is room, or the link is closed.
+    pub(crate) async fn room(&self) {
+        while self.is_full() {
+            let mut drained = std::pin::pin!(self.drained.notified());
+            drained.as_mut().enable();
+            if self.is_full() {
+                drained.await;
+            }
+        }
+    }
+
+    /// Waits until everything is written, or the link is closed.
+    pub(crate) async fn flushed(&self) {
+        loop {
+            let mut drained = std::pin::pin!(self.drained.notified());
+            drained.as_mut().enable();
+            let state = self.lock();
+            if state.closed || (state.outbound.is_empty() && !state.writing) {
+                return;
+            }
+            drop(state);
+            drained.await;
+        }
+    }
+
+    /// For the writer: the bytes that have gathered, in exchange for an empty buffer. `None` when
+    /// the link is closed. Calling it says that the bytes before are on the wire.
+    pub(crate) async fn next(&self, mut spare: Vec<u8>) -> Option<Vec<u8>> {
+        spare.clear();
+        loop {
+            {
+                let mut state = self.lock();
+                if state.closed {
+                    return None;
+                }
+                state.writing = !state.outbound.is_empty();
+                if state.writing {
+                    let bytes = state.outbound.take(spare);
+                    drop(state);
+                    self.drained.notify_waiters();
+                    return Some(bytes);
+                }
+            }
+            self.drained.notify_waiters();
+            self.filled.notified().await;
+        }
+    }
+
+    /// Refuses everything from now on, and lets go of what waits.
+    pub(crate) fn close(&self) {
+        let mut state = self.lock();
+        state.closed = true;
+        state.outbound = Outbound::new();
+        drop(state);
+        self.filled.notify_one();
+        self.drained.notify_waiters();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+
+    use flitch_etf::{Atom, Pid};
+
+    use super::*;
+
+    fn push(outbox: &Outbox, len: usize) -> Result<(), NotSent<Infallible>> {
+        let to = Pid { node: Atom::OK, id: 1, serial: 0, creation: 1 };
+        outbox.push(&Control::Send { from: None, to }, |out| {
+            out.resize(out.len() + len, 106);
+            Ok(())
+        })
+    }
+
+    #[tokio::test]
+    async fn what_gathers_is_taken_at_once() {
+        let outbox = Outbox::new(1000);
+        push(&outbox, 10).unwrap();
+        push(&outbox, 10).unwrap();
+        let both = outbox.next(Vec::new()).await.unwrap();
+        push(&outbox, 10).unwrap();
+        let one = outbox.next(Vec::new()).await.unwrap();
+        assert_eq!(both.len(), 2 * one.len());
+    }
+
+    #[tokio::test]
+    async fn a_full_outbox_lets_senders_wait_and_wakes_them_when_it_is_drained() {
+        let outbox = std::sync::Arc::new(Outbox::new(100));
+        push(&outbox, 200).unwrap();
+        let waiting = tokio::spawn({
+            let outbox = std::sync::Arc::clone(&outbox);
+            async move { outbox.room().await }
+        });
+        tokio::task::yield_now().await;
+        assert!(!waiting.is_finished());
+        outbox.next(Vec::new()).await.unwrap();
+        waiting.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn who_cannot_wait_is_refused_when_the_peer_does_not_read() {
+        let outbox = Outbox::new(100);
+        push(&outbox, 500).unwrap();
+        assert!(matches!(push(&outbox, 1), Err(NotSent::Overflow)));
+    }
+
+    #[tokio::test]
+    async fn a_closed_outbox_wakes_everybody_and_takes_nothing() {
+        let outbox = std::sync::Arc::new(Outbox::new(100));
+        push(&outbox, 200).unwrap();
+        let waiting = tokio::spawn({
+            let outbox = std::sync::Arc::clone(&outbox);
+            async move { tokio::join!(outbox.room(), outbox.flushed()) }
+        });
+        tokio::task::yield_now().await;
+        outbox.close();
+        waiting.await.unwrap();
+        assert!(outbox.next(Vec::new()).await.is_none());
+        assert!(matches!(push(&outbox, 1), Err(NotSent::Closed)));
+    }
+
+    #[tokio::test]
+    async fn flushed_means_that_the_writer_has_come_back_for_more() {
+        let outbox = std::sync::Arc::new(Outbox::new(100));
+        push(&outbox, 10).unwrap();
+        let bytes = outbox.next(Vec::new()).await.unwrap();
+        let waiting = tokio::spawn({
+            let outbox = std::sync::Arc::clone(&outbox);
+            async move { outbox.flushed().await }
+        });
+        tokio::task::yield_now().await;
+        assert!(!waiting.is_finished(), "the bytes are still with the writer");
+        tokio::select! {
+            biased;
+            _ = outbox.next(bytes) => unreachable!("nothing more was sent"),
+            done = waiting => done.unwrap(),
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! One connected peer: its outbox, and what binds its processes to ours.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+
+use flitch_dist::LinkError;
+use flitch_etf::{Atom, Pid, Reference};
+use flitch_handshake::{Established, Flags};
+use flitch_name::{Creation, NodeName};
+use tokio_util::sync::CancellationToken;
+
+use crate::identity::node_atom;
+use crate::outbox::Outbox;
+
+/// A connected peer.
+pub(crate) struct PeerLink {
+    pub(crate) name: NodeName,
+    pub(crate) atom: Atom,
+    pub(crate) creation: Creation,
+    pub(crate) flags: Flags,
+    /// Whether we dialled.
+    pub(crate) dialled: bool,
+    pub(crate) outbox: Outbox,
+    bonds: Mutex<Bonds>,
+    reason: OnceLock<CloseReason>,
+    closing: CancellationToken,
+    /// Set when everybody has learned of the end.
+    gone: CancellationToken,
+}
+
+/// What ends with the link. Each entry stands in for one in a process of ours.
+#[derive(Default)]
+pub(crate) struct Bonds {
+    /// Links: our process and theirs.
+    pub(crate) links: HashSet<(Pid, Pid)>,
+    /// Monitors of theirs on processes of ours.
+    pub(crate) watched: HashMap<Reference, Pid>,
+    /// Monitors of ours on processes of theirs, and calls that wait for an answer.
+    pub(crate) watching: HashMap<Reference, Pid>,
+}
+
+impl Bonds {
+    /// How many bonds a peer may have: it makes them for nothing, and we keep them.
+    const LIMIT: usize = 1 << 20;
+
+    pub(crate) fn is_full(&self) -> bool {
+        self.links.len() + self.watched.len() + self.watching.len() >= Self::LIMIT
+    }
+}
+
+/// Why a link ended.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CloseReason {
+    /// The peer closed it, or the carrier did.
+    #[error("connection closed")]
+    Closed,
+    /// The carrier broke.
+    #[error("connection broke: {0}")]
+    Broken(std::io::ErrorKind),
+    /// The peer sent nothing for the whole `net_ticktime`.
+    #[error("net tick timeout: the peer sent nothing for {0:?}")]
+    TickTimeout(std::time::Duration),
+    /// The peer broke the protocol.
+    #[error("protocol error: {0}")]
+    Protocol(#[from] LinkError),
+    /// The peer does not read what we send.
+    #[error("the peer does not read: more waits for it than a link may hold")]
+    Overflow,
+    /// The peer has made more links and monitors than it may.
+    #[error("the peer has too many links and monitors")]
+    TooManyBonds,
+    /// We disconnected.
+    #[error("disconnected")]
+    Disconnected,
+    /// A newer connection of the same node took its place.
+    #[error("replaced by a newer connection of the same node")]
+    Replaced,
+    /// This node shuts down.
+    #[error("this node shuts down")]
+    Shutdown,
+}
+
+impl PeerLink {
+    pub(crate) fn new(established: &Established, dialled: bool, outbox_limit: usize) -> Self {
+        Self {
+            name: established.peer.clone(),
+            atom: node_atom(&established.peer),
+            creation: established.peer_creation,
+            flags: established.flags,
+            dialled,
+            outbox: Outbox::new(outbox_limit),
+            bonds: Mutex::default(),
+            reason: OnceLock::new(),
+            closing: CancellationToken::new(),
+            gone: CancellationToken::new(),
+        }
+    }
+
+    /// Whether the peer shows itself.
+    pub(crate) fn is_visible(&self) -> bool {
+        self.flags.contains(Flags::PUBLISHED)
+    }
+
+    pub(crate) fn bonds(&self) -> MutexGuard<'_, Bonds> {
+        self.bonds.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Ends the link. The first reason stays.
+    pub(crate) fn close(&self, reason: CloseReason) {
+        let _ = self.reason.set(reason);
+        self.closing.cancel();
+    }
+
+    /// Waits until somebody ends the link.
+    pub(crate) async fn closing(&self) {
+        self.closing.cancelled().await;
+    }
+
+    pub(crate) fn is_closing(&self) -> bool {
+        self.closing.is_cancelled()
+    }
+
+    pub(crate) fn reason(&self) -> CloseReason {
+        self.reason.get().cloned().unwrap_or(CloseReason::Closed)
+    }
+
+    /// Everybody has learned of the end.
+    pub(crate) fn set_gone(&self) {
+        self.gone.cancel();
+    }
+
+    /// Waits until everybody has learned of the end.
+    pub(crate) async fn gone(&self) {
+        self.gone.cancelled().await;
+    }
+}

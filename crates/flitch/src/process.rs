@@ -1,0 +1,227 @@
+//! A process of ours: its table entry, and the handle that its code holds.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use flitch_dist::Target;
+use flitch_etf::{Atom, Pid, Reference, Term};
+use tokio::sync::Notify;
+
+use crate::mailbox::{self, Incoming, Refused};
+use crate::node::Node;
+
+/// A process in the table.
+pub(crate) struct Entry {
+    pub(crate) pid: Pid,
+    pub(crate) mailbox: mailbox::Sender,
+    trap_exit: AtomicBool,
+    bonds: Mutex<Bonds>,
+    /// Why the process has to end, once it has to.
+    verdict: Mutex<Option<Term>>,
+    judged: Notify,
+}
+
+/// What binds a process to others. Ends with it.
+#[derive(Default)]
+pub(crate) struct Bonds {
+    /// Set when the process is gone: nothing can be added any more.
+    pub(crate) over: bool,
+    /// Processes that it is linked to.
+    pub(crate) links: HashSet<Pid>,
+    /// Who monitors it.
+    pub(crate) watchers: HashMap<Reference, Watcher>,
+    /// Whom it monitors.
+    pub(crate) watching: HashMap<Reference, Watched>,
+    /// The name that it is registered under.
+    pub(crate) name: Option<Atom>,
+}
+
+/// Who monitors a process, and how the monitor named it.
+pub(crate) struct Watcher {
+    pub(crate) pid: Pid,
+    pub(crate) target: Target,
+}
+
+/// Whom a process monitors, and where.
+pub(crate) struct Watched {
+    pub(crate) target: Target,
+    pub(crate) node: Atom,
+}
+
+impl Entry {
+    pub(crate) fn new(pid: Pid, mailbox: mailbox::Sender) -> Self {
+        Self {
+            pid,
+            mailbox,
+            trap_exit: AtomicBool::new(false),
+            bonds: Mutex::default(),
+            verdict: Mutex::default(),
+            judged: Notify::new(),
+        }
+    }
+
+    pub(crate) fn bonds(&self) -> MutexGuard<'_, Bonds> {
+        self.bonds.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Puts something into the mailbox. A process whose mailbox overflows ends with the reason
+    /// `mailbox_full`: whoever watches it learns that, and no link stalls for it.
+    pub(crate) fn push(&self, incoming: Incoming) {
+        if self.mailbox.push(incoming) == Err(Refused::Full) {
+            tracing::error!(process = %self.pid, "the mailbox is full: the process ends");
+            self.end(Term::atom("mailbox_full"));
+        }
+    }
+
+    /// Ends the process. The first reason stays.
+    pub(crate) fn end(&self, reason: Term) {
+        let mut verdict = self.verdict.lock().unwrap_or_else(PoisonError::into_inner);
+        verdict.get_or_insert(reason);
+        drop(verdict);
+        self.judged.notify_one();
+    }
+
+    /// Waits until the process has to end, and says why.
+    pub(crate) async fn ended(&self) -> Term {
+        loop {
+            let verdict = self.verdict.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            match verdict {
+                Some(reason) => return reason,
+                None => self.judged.notified().await,
+            }
+        }
+    }
+
+    /// An exit signal, as `erlang:exit/2` and links send it (reference manual, "Processes",
+    /// section "Receiving Exit Signals").
+    pub(crate) fn exit_signal(&self, from: Pid, reason: Term, along_link: bool) {
+        if !along_link && reason.is_atom("kill") {
+            self.end(Term::atom("killed"));
+        } else if self.trap_exit.load(Ordering::Acquire) {
+            self.push(Incoming::Exit { from, reason });
+        } else if !reason.is_atom("normal") {
+            self.end(reason);
+        }
+    }
+}
+
+/// What the code of a process holds: its pid, its mailbox, and the node around it.
+pub struct Process {
+    pub(crate) node: Node,
+    pub(crate) entry: Arc<Entry>,
+    pub(crate) mailbox: mailbox::Receiver,
+}
+
+impl Process {
+    /// The process's pid.
+    #[must_use]
+    pub fn pid(&self) -> &Pid {
+        &self.entry.pid
+    }
+
+    /// The node that it runs on.
+    #[must_use]
+    pub fn node(&self) -> &Node {
+        &self.node
+    }
+
+    /// Waits for the next message. `None` when the node is gone.
+    pub async fn next(&mut self) -> Option<Incoming> {
+        self.mailbox.next().await
+    }
+
+    /// Whether exit signals come as [`Incoming::Exit`] (`true`) or end the process (`false`, as
+    /// it begins).
+    pub fn trap_exit(&self, trap: bool) {
+        self.entry.trap_exit.store(trap, Ordering::Release);
+    }
+
+    /// Links to a process: if one of the two ends, so does the other. A process that is not
+    /// there is as one that has just ended with `noproc`.
+    pub fn link(&self, pid: &Pid) {
+        self.node.link(&self.entry, pid);
+    }
+
+    /// Undoes [`Process::link`].
+    pub fn unlink(&self, pid: &Pid) {
+        self.node.unlink(&self.entry, pid);
+    }
+
+    /// Watches a process: an [`Incoming::Down`] comes when it ends, and at once if it is not
+    /// there.
+    ///
+    /// # Errors
+    /// The destination is no pid or name.
+    pub fn monitor<D>(&self, whom: D) -> Result<Reference, crate::DestError>
+    where
+        D: TryInto<crate::Dest>,
+        crate::DestError: From<D::Error>,
+    {
+        Ok(self.node.monitor(&self.entry, whom.try_into()?))
+    }
+
+    /// Undoes [`Process::monitor`]. A `Down` that is already on its way still comes.
+    pub fn demonitor(&self, reference: &Reference) {
+        self.node.demonitor(&self.entry, reference);
+    }
+}
+
+/// Why a process ends, as others learn it. `()` is `normal`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ExitReason(pub Term);
+
+impl ExitReason {
+    /// The reason of a process that is done.
+    #[must_use]
+    pub fn normal() -> Self {
+        Self(Term::atom("normal"))
+    }
+
+    /// The reason of a process that was told to stop.
+    #[must_use]
+    pub fn shutdown() -> Self {
+        Self(Term::atom("shutdown"))
+    }
+}
+
+impl From<()> for ExitReason {
+    fn from((): ()) -> Self {
+        Self::normal()
+    }
+}
+
+impl From<Term> for ExitReason {
+    fn from(reason: Term) -> Self {
+        Self(reason)
+    }
+}
+
+/// A process that was spawned: what others hold of it.
+#[derive(Clone)]
+pub struct ProcessHandle {
+    pub(crate) node: Node,
+    pub(crate) pid: Pid,
+}
+
+impl ProcessHandle {
+    /// The process's pid.
+    #[must_use]
+    pub fn pid(&self) -> &Pid {
+        &self.pid
+    }
+
+    /// Gives the process a name, which lasts until it ends.
+    ///
+    /// # Errors
+    /// The name is taken, or no atom, or the process has one already or is gone.
+    pub fn register(self, name: &str) -> Result<Self, crate::RegisterError> {
+        self.node.register(name, &self.pid)?;
+        Ok(self)
+    }
+
+    /// Ends the process, as `exit(Pid, Reason)` does.
+    pub fn exit(&self, reason: impl Into<ExitReason>) {
+        self.node.exit(&self.pid, reason.into());
+    }
+}

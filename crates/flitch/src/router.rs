@@ -1,0 +1,267 @@
+//! Where signals go: from a link, or from here, to the process that they are for.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use flitch_dist::{Control, Op, Payload, Signal, Target};
+use flitch_etf::{Atom, Limits, Pid, Reference, Term, write_term};
+
+use crate::mailbox::Incoming;
+use crate::node::Node;
+use crate::outbox::NotSent;
+use crate::peer_link::{CloseReason, PeerLink};
+use crate::process::Watcher;
+
+impl Node {
+    /// Sends a control message with a term to a node, without waiting. A node that is not
+    /// connected does not get it: whatever bound the two has ended with the connection.
+    pub(crate) fn signal(&self, node: &Atom, control: &Control, term: &Term) {
+        self.signal_with(node, control, |out| write_term(out, term));
+    }
+
+    pub(crate) fn signal_with<E: std::fmt::Display>(
+        &self,
+        node: &Atom,
+        control: &Control,
+        write: impl FnOnce(&mut Vec<u8>) -> Result<(), E>,
+    ) {
+        if *node == self.identity().atom {
+            match Payload::encode(write) {
+                Ok(payload) => self.deliver(None, Signal { control: control.clone(), payload }),
+                Err(error) => tracing::error!(%error, "a signal could not be encoded"),
+            }
+        } else if let Some(link) = self.peers().link(node) {
+            self.push(&link, control, write);
+        }
+    }
+
+    /// Puts a signal on a link, without waiting. A peer that does not read loses the link.
+    pub(crate) fn push<E: std::fmt::Display>(
+        &self,
+        link: &PeerLink,
+        control: &Control,
+        write: impl FnOnce(&mut Vec<u8>) -> Result<(), E>,
+    ) {
+        match link.outbox.push(control, write) {
+            Ok(()) => {
+                if carries_message(control) {
+                    self.stats().sent.fetch_add(1, Ordering::Relaxed);
+                }
+            }
+            Err(NotSent::Closed) => {}
+            Err(NotSent::Overflow) => link.close(CloseReason::Overflow),
+            Err(NotSent::Encode(error)) => {
+                tracing::error!(%error, op = ?control.op(), "a signal could not be encoded");
+            }
+        }
+    }
+
+    /// Answers a peer, or ourselves, with a bare control message.
+    fn answer(&self, link: Option<&PeerLink>, control: &Control, term: &Term) {
+        match link {
+            Some(link) => self.push(link, control, |out| write_term(out, term)),
+            None => self.signal(&self.identity().atom.clone(), control, term),
+        }
+    }
+
+    /// Hands a signal to whom it is for. `link` is where it came from; `None` is here.
+    pub(crate) fn deliver(&self, link: Option<&Arc<PeerLink>>, signal: Signal) {
+        let Signal { control, payload } = signal;
+        if carries_message(&control) && link.is_some() {
+            self.stats().received.fetch_add(1, Ordering::Relaxed);
+        }
+        match control {
+            Control::Send { to, .. } => self.deliver_message(&Target::Pid(to), payload),
+            Control::RegSend { to, .. } => self.deliver_message(&Target::Name(to), payload),
+            Control::AliasSend { alias, .. } => self.calls().reply(&alias, payload),
+            Control::Link { from, to } => self.deliver_link(link, from, &to),
+            Control::UnlinkId { id, from, to } => {
+                self.forget_link(link, &to, &from);
+                let ack = Control::UnlinkIdAck { id, from: to, to: from };
+                self.answer(link.map(AsRef::as_ref), &ack, &Term::empty_list());
+            }
+            Control::Exit { from, to } => {
+                if self.forget_link(link, &to, &from) {
+                    self.deliver_exit(from, &to, &payload, true);
+                }
+            }
+            Control::Exit2 { from, to } => self.deliver_exit(from, &to, &payload, false),
+            Control::Monitor { from, target, reference } => {
+                self.deliver_monitor(link, from, target, reference);
+            }
+            Control::Demonitor { target, reference, .. } => {
+                self.deliver_demonitor(link, &target, &reference);
+            }
+            Control::MonitorExit { target, to, reference } => {
+                self.deliver_down(link, target, &to, reference, &payload);
+            }
+            Control::SpawnRequest(request) => self.refuse_spawn(link, &request, &payload),
+            Control::SpawnReply { request, result, .. } => {
+                self.calls().spawned(&request, &result);
+            }
+            // Acknowledged, or a group leader that nothing here has.
+            Control::UnlinkIdAck { .. } | Control::GroupLeader { .. } => {}
+            other => self.count_unknown(link, other.op()),
+        }
+    }
+
+    fn count_unknown(&self, link: Option<&Arc<PeerLink>>, op: Op) {
+        let peer = link.map(|link| link.name.to_string()).unwrap_or_default();
+        let before = self.stats().unknown.fetch_add(1, Ordering::Relaxed);
+        if before == 0 {
+            tracing::warn!(peer, ?op, "an unknown control message was ignored");
+        } else {
+            tracing::debug!(peer, ?op, before, "an unknown control message was ignored");
+        }
+    }
+
+    fn deliver_message(&self, target: &Target, payload: Payload) {
+        if let Target::Pid(pid) = target {
+            if !self.identity().made(pid) {
+                return tracing::debug!(%pid, "a message to another life of this node");
+            }
+            if self.calls().is_caller(pid) {
+                return self.calls().reply_to_pid(payload);
+            }
+        }
+        if let Some(entry) = self.processes().find(target) {
+            entry.push(Incoming::Message(payload));
+        }
+    }
+
+    fn deliver_link(&self, link: Option<&Arc<PeerLink>>, from: Pid, to: &Pid) {
+        if let Some(link) = link {
+            let mut bonds = link.bonds();
+            if bonds.is_full() {
+                return link.close(CloseReason::TooManyBonds);
+            }
+            bonds.links.insert((to.clone(), from.clone()));
+        }
+        let entry = self.processes().by_pid(to).filter(|_| self.identity().made(to));
+        let linked = entry.is_some_and(|entry| {
+            let mut bonds = entry.bonds();
+            !bonds.over && {
+                bonds.links.insert(from.clone());
+                true
+            }
+        });
+        if !linked {
+            if let Some(link) = link {
+                link.bonds().links.remove(&(to.clone(), from.clone()));
+            }
+            let exit = Control::Exit { from: to.clone(), to: from };
+            self.answer(link.map(AsRef::as_ref), &exit, &Term::atom("noproc"));
+        }
+    }
+
+    /// Forgets the link between a process of ours and another. Whether there was one.
+    fn forget_link(&self, link: Option<&Arc<PeerLink>>, ours: &Pid, theirs: &Pid) -> bool {
+        if let Some(link) = link {
+            link.bonds().links.remove(&(ours.clone(), theirs.clone()));
+        }
+        let entry = self.processes().by_pid(ours);
+        entry.is_some_and(|entry| entry.bonds().links.remove(theirs))
+    }
+
+    fn deliver_exit(&self, from: Pid, to: &Pid, reason: &Payload, along_link: bool) {
+        if !self.identity().made(to) {
+            return;
+        }
+        if let Some(entry) = self.processes().by_pid(to) {
+            entry.exit_signal(from, reason_term(reason), along_link);
+        }
+    }
+
+    fn deliver_monitor(
+        &self,
+        link: Option<&Arc<PeerLink>>,
+        from: Pid,
+        target: Target,
+        reference: Reference,
+    ) {
+        let entry = match &target {
+            Target::Pid(pid) if !self.identity().made(pid) => None,
+            _ => self.processes().find(&target),
+        };
+        if let (Some(link), Some(entry)) = (link, &entry) {
+            let mut bonds = link.bonds();
+            if bonds.is_full() {
+                return link.close(CloseReason::TooManyBonds);
+            }
+            bonds.watched.insert(reference.clone(), entry.pid.clone());
+        }
+        let watched = entry.is_some_and(|entry| {
+            let mut bonds = entry.bonds();
+            !bonds.over && {
+                let watcher = Watcher { pid: from.clone(), target: target.clone() };
+                bonds.watchers.insert(reference.clone(), watcher);
+                true
+            }
+        });
+        if !watched {
+            if let Some(link) = link {
+                link.bonds().watched.remove(&reference);
+            }
+            let down = Control::MonitorExit { target, to: from, reference };
+            self.answer(link.map(AsRef::as_ref), &down, &Term::atom("noproc"));
+        }
+    }
+
+    fn deliver_demonitor(
+        &self,
+        link: Option<&Arc<PeerLink>>,
+        target: &Target,
+        reference: &Reference,
+    ) {
+        // A name may have gone to another process since; the link remembers which it was.
+        let watched = link.and_then(|link| link.bonds().watched.remove(reference));
+        let entry = match watched {
+            Some(pid) => self.processes().by_pid(&pid),
+            None => self.processes().find(target),
+        };
+        if let Some(entry) = entry {
+            entry.bonds().watchers.remove(reference);
+        }
+    }
+
+    fn deliver_down(
+        &self,
+        link: Option<&Arc<PeerLink>>,
+        target: Target,
+        to: &Pid,
+        reference: Reference,
+        reason: &Payload,
+    ) {
+        if let Some(link) = link {
+            link.bonds().watching.remove(&reference);
+        }
+        if self.calls().is_caller(to) {
+            return self.calls().down(&reference, reason_term(reason));
+        }
+        let Some(entry) = self.processes().by_pid(to).filter(|_| self.identity().made(to)) else {
+            return;
+        };
+        if entry.bonds().watching.remove(&reference).is_some() {
+            let reason = reason_term(reason);
+            entry.push(Incoming::Down { reference, target, reason });
+        }
+    }
+}
+
+/// A reason as a term; one that cannot be decoded still is a reason.
+fn reason_term(payload: &Payload) -> Term {
+    payload.to_term(Limits::DEFAULT).unwrap_or_else(|error| {
+        tracing::warn!(%error, "an exit reason could not be decoded");
+        Term::atom("undecodable_reason")
+    })
+}
+
+fn carries_message(control: &Control) -> bool {
+    matches!(control, Control::Send { .. } | Control::RegSend { .. } | Control::AliasSend { .. })
+}
+
+/// For control messages without a payload.
+pub(crate) fn no_payload(_: &mut Vec<u8>) -> Result<(), Infallible> {
+    Ok(())
+}

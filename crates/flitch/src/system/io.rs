@@ -1,0 +1,159 @@
+//! The group leader of what we run elsewhere: what it prints comes here.
+//!
+//! Source: stdlib's "The Erlang I/O Protocol".
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use flitch_dist::{Control, Payload};
+use flitch_etf::{Limits, Pid, Term, write_term};
+use tokio::sync::mpsc;
+
+use crate::node::Node;
+
+/// Takes what functions print that this node runs elsewhere.
+pub type Output = Arc<dyn Fn(&str) + Send + Sync>;
+
+/// How long the node that prints may take to format its own output.
+const FORMAT_TIME: Duration = Duration::from_secs(5);
+
+/// Answers I/O requests until the node stops.
+pub(crate) async fn serve(node: Node, mut requests: mpsc::Receiver<Payload>, output: Output) {
+    loop {
+        let payload = tokio::select! {
+            () = node.stopping() => return,
+            payload = requests.recv() => match payload {
+                Some(payload) => payload,
+                None => return,
+            },
+        };
+        if let Some(request) = Request::read(&payload) {
+            let reply = answer(&node, &request.from, &request.body, &output).await;
+            request.reply(&node, reply);
+        }
+    }
+}
+
+struct Request {
+    from: Pid,
+    reply_as: Term,
+    body: Term,
+}
+
+impl Request {
+    fn read(payload: &Payload) -> Option<Self> {
+        let term = payload.to_term(Limits::DEFAULT).ok()?;
+        match term.as_tuple()? {
+            [tag, Term::Pid(from), reply_as, body] if tag.is_atom("io_request") => Some(Self {
+                from: from.as_ref().clone(),
+                reply_as: reply_as.clone(),
+                body: body.clone(),
+            }),
+            _ => None,
+        }
+    }
+
+    fn reply(self, node: &Node, reply: Term) {
+        let from = Some(node.calls().caller().clone());
+        let to = self.from.node.clone();
+        let control = Control::Send { from, to: self.from };
+        let message = Term::from((Term::atom("io_reply"), self.reply_as, reply));
+        node.signal_with(&to, &control, |out| write_term(out, &message));
+    }
+}
+
+async fn answer(node: &Node, from: &Pid, request: &Term, output: &Output) -> Term {
+    let parts = request.as_tuple().unwrap_or_default();
+    let name = parts.first().and_then(Term::as_atom).map(|name| name.as_str());
+    match (name, parts) {
+        (Some("put_chars"), [_, data] | [_, _, data]) => print(data, output),
+        (Some("put_chars"), [_, _, module, function, arguments]) => {
+            match format(node, from, module, function, arguments).await {
+                Some(data) => print(&data, output),
+                None => error("put_chars"),
+            }
+        }
+        (Some("requests"), [_, requests]) => {
+            let mut last = Term::atom("ok");
+            for request in requests.as_list().unwrap_or_default() {
+                last = Box::pin(answer(node, from, request, output)).await;
+                if is_error(&last) {
+                    break;
+                }
+            }
+            last
+        }
+        (Some("get_geometry"), _) => error("enotsup"),
+        (Some("get_line" | "get_chars" | "get_until" | "get_password"), _) => Term::atom("eof"),
+        (Some("setopts"), _) => Term::atom("ok"),
+        _ => error("request"),
+    }
+}
+
+fn error(what: &'static str) -> Term {
+    Term::from((Term::atom("error"), Term::atom(what)))
+}
+
+fn is_error(reply: &Term) -> bool {
+    reply.as_tuple().and_then(<[Term]>::first).is_some_and(|first| first.is_atom("error"))
+}
+
+fn print(data: &Term, output: &Output) -> Term {
+    let mut text = Vec::new();
+    if !chardata(data, &mut text) {
+        return error("put_chars");
+    }
+    output(&String::from_utf8_lossy(&text));
+    Term::atom("ok")
+}
+
+/// Lets the node that prints do its own formatting: we have no `io_lib`.
+async fn format(
+    node: &Node,
+    from: &Pid,
+    module: &Term,
+    function: &Term,
+    arguments: &Term,
+) -> Option<Term> {
+    let at = from.node.as_str().parse().ok()?;
+    let (module, function) = (module.as_atom()?, function.as_atom()?);
+    let arguments = arguments.as_list()?;
+    node.rpc(&at, module.as_str(), function.as_str(), arguments, FORMAT_TIME).await.ok()
+}
+
+/// Flattens `unicode:chardata()`: code points, binaries, and lists of them.
+fn chardata(data: &Term, out: &mut Vec<u8>) -> bool {
+    let mut work = vec![std::slice::from_ref(data)];
+    while let Some(terms) = work.pop() {
+        let Some((first, rest)) = terms.split_first() else { continue };
+        work.push(rest);
+        match first {
+            Term::Binary(bytes) => out.extend_from_slice(bytes),
+            Term::List(_) | Term::ImproperList(_) => work.push(first.children()),
+            Term::Integer(code) => match u32::try_from(*code).ok().and_then(char::from_u32) {
+                Some(char) => out.extend_from_slice(char.encode_utf8(&mut [0; 4]).as_bytes()),
+                None => return false,
+            },
+            _ => return false,
+        }
+    }
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use flitch_etf::ImproperList;
+
+    use super::*;
+
+    #[test]
+    fn chardata_is_flattened_however_it_is_nested() {
+        let mut out = Vec::new();
+        let inner = ImproperList::term(vec![Term::from(0xe9)], Term::from("b"));
+        let data = Term::from(vec![Term::from("a"), inner, Term::from(vec![Term::from(0x20ac)])]);
+        assert!(chardata(&data, &mut out));
+        assert_eq!(String::from_utf8(out).unwrap(), "aéb€");
+        assert!(!chardata(&Term::atom("a"), &mut Vec::new()));
+        assert!(!chardata(&Term::from(-1), &mut Vec::new()));
+    }
+}
