@@ -1,7 +1,7 @@
 //! Links and monitors: made, undone, and ended together with a process or a peer.
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, MutexGuard};
 
 use flitch_dist::{Control, Target};
 use flitch_etf::{Atom, Pid, Reference, Term};
@@ -9,7 +9,7 @@ use flitch_etf::{Atom, Pid, Reference, Term};
 use crate::dest::Dest;
 use crate::mailbox::Incoming;
 use crate::node::{Node, NodeEvent};
-use crate::peer_link::PeerLink;
+use crate::peer_link::{self, PeerLink};
 use crate::process::{Entry, ExitReason, Watched};
 use crate::router::no_payload;
 
@@ -19,33 +19,22 @@ impl Node {
             return;
         }
         let control = Control::Link { from: entry.pid.clone(), to: pid.clone() };
-        let lost = |node: &Self| {
-            if node.processes().by_pid(&entry.pid).is_some_and(|e| e.bonds().links.remove(pid)) {
-                entry.exit_signal(pid.clone(), Term::atom("noconnection"), true);
-            }
-        };
         if pid.node == self.identity().atom {
-            self.signal_with(&pid.node, &control, no_payload);
-        } else if let Some(link) = self.peers().link(&pid.node) {
-            link.bonds().links.insert((entry.pid.clone(), pid.clone()));
-            self.push(&link, &control, no_payload);
-            if link.is_closing() {
-                lost(self);
-            }
-        } else {
-            let (node, entry, pid) = (self.clone(), Arc::clone(entry), pid.clone());
-            self.reach_and(pid.node.clone(), move |connected| match connected {
-                Some(link) => {
-                    link.bonds().links.insert((entry.pid.clone(), pid));
-                    node.push(link, &control, no_payload);
-                }
-                None => {
-                    if entry.bonds().links.remove(&pid) {
-                        entry.exit_signal(pid, Term::atom("noconnection"), true);
-                    }
-                }
-            });
+            return self.signal_with(&pid.node, &control, no_payload);
         }
+        let (node, entry, pid) = (self.clone(), Arc::clone(entry), pid.clone());
+        self.reach_and(pid.node.clone(), move |connected| match connected {
+            Some((link, mut bonds)) => {
+                bonds.links.insert((entry.pid.clone(), pid));
+                drop(bonds);
+                node.push(link, &control, no_payload);
+            }
+            None => {
+                if entry.bonds().links.remove(&pid) {
+                    entry.exit_signal(pid, Term::atom("noconnection"), true);
+                }
+            }
+        });
     }
 
     pub(crate) fn unlink(&self, entry: &Arc<Entry>, pid: &Pid) {
@@ -79,8 +68,9 @@ impl Node {
         }
         let (this, entry, made) = (self.clone(), Arc::clone(entry), reference.clone());
         self.reach_and(node, move |connected| match connected {
-            Some(link) => {
-                link.bonds().watching.insert(made, entry.pid.clone());
+            Some((link, mut bonds)) => {
+                bonds.watching.insert(made, entry.pid.clone());
+                drop(bonds);
                 this.push(link, &control, no_payload);
             }
             None => no_connection(&entry, made, target),
@@ -102,16 +92,23 @@ impl Node {
     }
 
     /// `exit(Pid, Reason)`, from nobody in particular.
-    pub(crate) fn exit(&self, pid: &Pid, reason: ExitReason) {
+    pub(crate) fn exit(&self, pid: &Pid, reason: &ExitReason) {
         let control = Control::Exit2 { from: self.calls().caller().clone(), to: pid.clone() };
         self.signal(&pid.node, &control, &reason.0);
     }
 
-    /// Does something with the link to a node: at once if it is up, else after dialling, with
-    /// `None` if that fails.
-    fn reach_and(&self, node: Atom, act: impl FnOnce(Option<&Arc<PeerLink>>) + Send + 'static) {
+    /// Binds something to the link to a node: at once if it is up, else after dialling; with
+    /// `None` if there is no link.
+    fn reach_and(
+        &self,
+        node: Atom,
+        bind: impl FnOnce(Option<(&PeerLink, MutexGuard<'_, peer_link::Bonds>)>) + Send + 'static,
+    ) {
+        let bind = |link: Option<&PeerLink>| {
+            bind(link.and_then(|link| Some((link, link.live_bonds()?))));
+        };
         if let Some(link) = self.peers().link(&node) {
-            return act(Some(&link));
+            return bind(Some(&link));
         }
         let this = self.clone();
         self.tasks().spawn(async move {
@@ -119,7 +116,7 @@ impl Node {
                 Ok(name) => this.reach(&name).await.ok(),
                 Err(_) => None,
             };
-            act(link.as_ref());
+            bind(link.as_deref());
         });
     }
 
@@ -165,7 +162,7 @@ impl Node {
         let reason = link.reason();
         link.close(reason.clone());
         link.outbox.close();
-        let bonds = std::mem::take(&mut *link.bonds());
+        let bonds = link.end_bonds();
         let no_connection_atom = Term::atom("noconnection");
         for (ours, theirs) in bonds.links {
             let Some(entry) = self.processes().by_pid(&ours) else { continue };

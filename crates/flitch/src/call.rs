@@ -221,10 +221,11 @@ impl Node {
     fn begin<'a>(&'a self, node: &Atom, reference: Reference, target: Target) -> Call<'a> {
         let waiting = self.calls().wait(reference.clone());
         self.bind_call(node, &reference);
-        let from = self.calls().caller().clone();
-        let monitor = Control::Monitor { from, target: target.clone(), reference };
-        let Control::Monitor { reference, .. } = &monitor else { unreachable!() };
-        let reference = reference.clone();
+        let monitor = Control::Monitor {
+            from: self.calls().caller().clone(),
+            target: target.clone(),
+            reference: reference.clone(),
+        };
         self.signal_with(node, &monitor, no_payload);
         Call { node: self, waiting, at: node.clone(), reference, target: Some(target), over: false }
     }
@@ -234,13 +235,10 @@ impl Node {
         if *node == self.identity().atom {
             return;
         }
-        let caller = self.calls().caller().clone();
-        match self.peers().link(node) {
-            Some(link) => {
-                link.bonds().watching.insert(reference.clone(), caller);
-                if link.is_closing() {
-                    self.calls().lost(reference);
-                }
+        let link = self.peers().link(node);
+        match link.as_ref().and_then(|link| link.live_bonds()) {
+            Some(mut bonds) => {
+                bonds.watching.insert(reference.clone(), self.calls().caller().clone());
             }
             None => self.calls().lost(reference),
         }

@@ -133,7 +133,6 @@ const DRAIN_STEP: Duration = Duration::from_millis(5);
 
 impl Node {
     /// Begins the making of a node. See [`NodeBuilder`].
-    #[must_use]
     pub fn builder(name: NodeName) -> NodeBuilder {
         NodeBuilder::new(name)
     }

@@ -94,17 +94,19 @@ impl Outbox {
         }
     }
 
+    fn is_flushed(&self) -> bool {
+        let state = self.lock();
+        state.closed || (state.outbound.is_empty() && !state.writing)
+    }
+
     /// Waits until everything is written, or the link is closed.
     pub(crate) async fn flushed(&self) {
-        loop {
+        while !self.is_flushed() {
             let mut drained = std::pin::pin!(self.drained.notified());
             drained.as_mut().enable();
-            let state = self.lock();
-            if state.closed || (state.outbound.is_empty() && !state.writing) {
-                return;
+            if !self.is_flushed() {
+                drained.await;
             }
-            drop(state);
-            drained.await;
         }
     }
 

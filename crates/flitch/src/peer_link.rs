@@ -31,6 +31,8 @@ pub(crate) struct PeerLink {
 /// What ends with the link. Each entry stands in for one in a process of ours.
 #[derive(Default)]
 pub(crate) struct Bonds {
+    /// Set when the link is gone: nothing can be bound to it any more.
+    pub(crate) over: bool,
     /// Links: our process and theirs.
     pub(crate) links: HashSet<(Pid, Pid)>,
     /// Monitors of theirs on processes of ours.
@@ -104,6 +106,16 @@ impl PeerLink {
 
     pub(crate) fn bonds(&self) -> MutexGuard<'_, Bonds> {
         self.bonds.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// For binding something new. `None` when the link is gone, and would never tell of its end.
+    pub(crate) fn live_bonds(&self) -> Option<MutexGuard<'_, Bonds>> {
+        Some(self.bonds()).filter(|bonds| !bonds.over)
+    }
+
+    /// The link is gone: gives what was bound to it.
+    pub(crate) fn end_bonds(&self) -> Bonds {
+        std::mem::replace(&mut *self.bonds(), Bonds { over: true, ..Bonds::default() })
     }
 
     /// Ends the link. The first reason stays.

@@ -222,6 +222,6 @@ impl ProcessHandle {
 
     /// Ends the process, as `exit(Pid, Reason)` does.
     pub fn exit(&self, reason: impl Into<ExitReason>) {
-        self.node.exit(&self.pid, reason.into());
+        self.node.exit(&self.pid, &reason.into());
     }
 }

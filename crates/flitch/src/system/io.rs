@@ -64,7 +64,7 @@ impl Request {
 
 async fn answer(node: &Node, from: &Pid, request: &Term, output: &Output) -> Term {
     let parts = request.as_tuple().unwrap_or_default();
-    let name = parts.first().and_then(Term::as_atom).map(|name| name.as_str());
+    let name = parts.first().and_then(Term::as_atom).map(flitch_etf::Atom::as_str);
     match (name, parts) {
         (Some("put_chars"), [_, data] | [_, _, data]) => print(data, output),
         (Some("put_chars"), [_, _, module, function, arguments]) => {
