@@ -1,3 +1,5 @@
+//! A server's connections, driven by hand: bytes in, a clock that is set, answers out.
+
 use super::*;
 use crate::message::{DistVersions, Endpoint, StopRequest, frame};
 
