@@ -1,5 +1,7 @@
 //! What is printed reads back, and nothing that is read or printed brings us down.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may panic")]
+
 use flitch_etf::text::{Syntax, Text, elixir, erlang, parse};
 use flitch_etf::{Atom, Map, Pid, Reference, Term};
 use proptest::prelude::*;
@@ -110,7 +112,20 @@ fn text_that_nests_without_end_is_refused_and_does_not_overflow() {
     }
     let error = parse(Syntax::Elixir, &"[".repeat(129)).unwrap_err();
     assert_eq!(error.to_string(), "column 129: more than 128 containers inside each other");
-    assert!(parse(Syntax::Elixir, &format!("{}{}", "[".repeat(128), "]".repeat(128))).is_ok());
+    // Half of the stack that a thread has where nobody says otherwise.
+    let deepest = || {
+        for (syntax, open, close) in [
+            (Syntax::Elixir, "[", "]"),
+            (Syntax::Elixir, "{", "}"),
+            (Syntax::Elixir, "%{a: ", "}"),
+            (Syntax::Erlang, "[", "]"),
+            (Syntax::Erlang, "#{a => ", "}"),
+        ] {
+            let text = format!("{}1{}", open.repeat(128), close.repeat(128));
+            assert!(parse(syntax, &text).is_ok(), "{open}");
+        }
+    };
+    std::thread::Builder::new().stack_size(1 << 20).spawn(deepest).unwrap().join().unwrap();
 }
 
 #[test]

@@ -1,10 +1,12 @@
 //! Printed and parsed text beside that of a running Elixir.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may panic")]
+
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
-use flitch_etf::text::{Text, elixir, erlang};
-use flitch_etf::{Term, encode};
+use flitch_etf::text::{elixir, erlang};
+use flitch_etf::{Term, decode, encode};
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::TestRunner;
 
@@ -44,6 +46,12 @@ impl Beam {
         line.trim_end_matches('\n').split(' ').map(unhex).collect()
     }
 
+    /// The value of an expression.
+    fn make(&mut self, text: &str) -> Term {
+        let answer = self.ask(&format!("make {}", hex(text.as_bytes())));
+        decode(&bytes(&answer[0]).into()).unwrap()
+    }
+
     fn print(&mut self, width: usize, term: &Term) -> [String; 4] {
         let answer = self.ask(&format!("print {width} {}", hex(&encode(term).unwrap())));
         answer.try_into().unwrap()
@@ -61,10 +69,13 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
+fn bytes(hex: &str) -> Vec<u8> {
+    let digits: Vec<u32> = hex.chars().map(|digit| digit.to_digit(16).unwrap()).collect();
+    digits.chunks(2).map(|pair| (pair[0] * 16 + pair[1]) as u8).collect()
+}
+
 fn unhex(text: &str) -> String {
-    let digits: Vec<u32> = text.chars().map(|digit| digit.to_digit(16).unwrap()).collect();
-    let bytes = digits.chunks(2).map(|pair| (pair[0] * 16 + pair[1]) as u8).collect();
-    String::from_utf8(bytes).unwrap()
+    String::from_utf8(bytes(text)).unwrap()
 }
 
 fn samples<T>(count: usize, strategy: impl Strategy<Value = T>) -> Vec<T> {
@@ -72,14 +83,17 @@ fn samples<T>(count: usize, strategy: impl Strategy<Value = T>) -> Vec<T> {
     (0..count).map(|_| strategy.new_tree(&mut runner).unwrap().current()).collect()
 }
 
-/// Compares one line and lines of `width` in both languages.
-fn compare(beam: &mut Beam, width: usize, term: &Term, style: fn(Text<'_>) -> Text<'_>) {
+/// Compares one line and lines of `width` in both languages, with a node that shows all of Unicode or only Latin-1.
+fn compare(beam: &mut Beam, width: usize, term: &Term, unicode: bool) {
     let theirs = beam.print(width, term);
     // Erlang shows the no-break space raw, and we do not: it looks like another one.
     if theirs[1].contains('\u{a0}') {
         return;
     }
-    let (elixir, erlang) = (style(elixir(term)).quoted_charlists(), style(erlang(term)));
+    let (elixir, mut erlang) = (elixir(term).quoted_charlists(), erlang(term));
+    if unicode {
+        erlang = erlang.unicode();
+    }
     let ours = [elixir, erlang, elixir.width(width), erlang.width(width)];
     let names = ["inspect", "~0tp", "inspect pretty", "~tp"];
     for ((name, theirs), ours) in names.iter().zip(theirs).zip(ours) {
@@ -92,7 +106,7 @@ fn compare(beam: &mut Beam, width: usize, term: &Term, style: fn(Text<'_>) -> Te
 fn every_term_prints_as_elixir_and_erlang_print_it() {
     let mut beam = Beam::start("");
     for (at, term) in samples(600, terms(Chars::Old)).iter().enumerate() {
-        compare(&mut beam, [80, 40, 20, 120][at % 4], term, |text| text);
+        compare(&mut beam, [80, 40, 20, 120][at % 4], term, false);
     }
 }
 
@@ -100,7 +114,7 @@ fn every_term_prints_as_elixir_and_erlang_print_it() {
 fn every_float_prints_as_elixir_and_erlang_print_it() {
     let mut beam = Beam::start("");
     for floats in samples(2000, terms::float()).chunks(50) {
-        compare(&mut beam, 80, &Term::from(floats.to_vec()), |text| text);
+        compare(&mut beam, 80, &Term::from(floats.to_vec()), false);
     }
 }
 
@@ -108,7 +122,7 @@ fn every_float_prints_as_elixir_and_erlang_print_it() {
 fn text_beyond_latin_1_prints_as_a_node_with_unicode_prints_it() {
     let mut beam = Beam::start("+pc unicode");
     for term in samples(200, terms(Chars::Old)) {
-        compare(&mut beam, 60, &term, |text| text.unicode());
+        compare(&mut beam, 60, &term, true);
     }
 }
 
@@ -119,12 +133,79 @@ fn what_we_print_reads_back_there_as_the_same_term() {
         for (at, term) in samples(300, terms(chars)).iter().enumerate() {
             let width = [20, 40, 80, 1000][at % 4];
             let (ours, theirs) = (elixir(term).quoted_charlists(), erlang(term));
-            let texts = if at % 2 == 0 { [ours, theirs] } else { [ours, theirs].map(|t| t.width(width)) };
+            let texts =
+                if at % 2 == 0 { [ours, theirs] } else { [ours, theirs].map(|t| t.width(width)) };
             let [ours, theirs] = texts.map(|text| text.to_string());
             let bytes = hex(&encode(term).unwrap());
-            let answer =
-                beam.ask(&format!("read {bytes} {} {}", hex(ours.as_bytes()), hex(theirs.as_bytes())));
+            let answer = beam.ask(&format!(
+                "read {bytes} {} {}",
+                hex(ours.as_bytes()),
+                hex(theirs.as_bytes())
+            ));
             assert_eq!(answer, ["same", "same"], "{ours}\n{theirs}");
+        }
+    }
+}
+
+#[test]
+fn what_elixir_makes_prints_as_elixir_prints_it() {
+    let mut beam = Beam::start("");
+    for text in [
+        "%Shop.Item{sku: \"a-1\", qty: 2}",
+        "%Shop.Error{message: \"oops\"}",
+        "MapSet.new(1..40//2)",
+        "MapSet.new([:a, b: 1])",
+        "[MapSet.new([]), MapSet.new(a: 1), MapSet.new('abc')]",
+        "{MapSet.new(100..125), 'abc', MapSet.new(['abc'])}",
+        "[~D[2024-02-29], ~T[00:00:00.000001], ~N[-0001-01-01 00:00:00], ~U[2024-01-01 00:00:00Z]]",
+        "{1..3, 3..1, 5..10//2, 1..0//1, -3..-1}",
+        "[&String.length/1, &:lists.map/2, &Kernel.+/2]",
+        "Enum.to_list(1..200)",
+        "Enum.map(1..30, &{&1, Integer.to_string(&1)})",
+        "Enum.map(1..30, &{:a_rather_long_tag, &1, %{x: &1, y: [&1, &1 + 1000]}})",
+        "for i <- 1..30, into: %{}, do: {\"key #{i}\", Enum.to_list(i..(i * 2))}",
+        "String.duplicate(<<0, 200>>, 100)",
+        "[String.duplicate(<<0, 200>>, 12), {:tag, String.duplicate(<<255>>, 19)}]",
+        "Enum.reduce(1..30, nil, &%{&1 => &2})",
+        "Enum.reduce(1..40, nil, &{:level, &1, &2})",
+        "Enum.reduce(1..40, [], &[&2, &1])",
+        "Process.info(self()) |> Keyword.take([:status, :priority, :trap_exit])",
+        ":sys.module_info(:exports)",
+    ] {
+        let term = beam.make(text);
+        for width in [80, 50, 20, 200] {
+            compare(&mut beam, width, &term, false);
+        }
+    }
+}
+
+#[test]
+fn a_fun_prints_with_the_numbers_that_its_node_gives_it() {
+    let mut beam = Beam::start("");
+    let fun = beam.make("fn x -> x end");
+    let [inspected, printed, ..] = beam.print(80, &fun);
+    assert_eq!(erlang(&fun).to_string(), printed);
+    // Only the node knows the name of the function that the fun stands in.
+    let ours = elixir(&fun).to_string();
+    assert!(inspected.starts_with(ours.trim_end_matches('>')), "{inspected} and {ours}");
+}
+
+#[test]
+fn a_limit_cuts_where_elixir_cuts() {
+    let mut beam = Beam::start("");
+    for text in [
+        "Enum.to_list(300..400)",
+        "%{a: 1, b: 2, c: 3}",
+        "{1, 2, 3}",
+        "[a: 1, b: 2, c: 3]",
+        "<<0, 1, 2, 3>>",
+        "String.duplicate(\"x\", 5000)",
+        "[1 | 2]",
+    ] {
+        let term = beam.make(text);
+        for limit in 0..6 {
+            let theirs = beam.ask(&format!("limit {limit} {}", hex(&encode(&term).unwrap())));
+            assert_eq!(elixir(&term).limit(limit).to_string(), theirs[0], "{text} to {limit}");
         }
     }
 }

@@ -82,7 +82,8 @@ fn is_time(hour: i64, minute: i64, second: i64) -> bool {
 fn time(map: &Map) -> Option<String> {
     let (hour, minute) = (field(map, "hour")?, field(map, "minute")?);
     let second = field(map, "second")?;
-    let [Term::Integer(micro), Term::Integer(precision)] = map.get_atom("microsecond")?.as_tuple()?
+    let [Term::Integer(micro), Term::Integer(precision)] =
+        map.get_atom("microsecond")?.as_tuple()?
     else {
         return None;
     };

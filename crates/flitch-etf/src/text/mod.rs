@@ -43,7 +43,6 @@ pub enum Syntax {
 /// carry the name of their node where a BEAM shows a number that means something only there.
 /// Characters that nobody sees, or that turn the direction of writing, are escaped as Elixir 1.18
 /// does. Maps print in the order of their keys.
-#[must_use]
 pub fn elixir(term: &Term) -> Text<'_> {
     Text::new(Syntax::Elixir, term)
 }
@@ -52,7 +51,6 @@ pub fn elixir(term: &Term) -> Text<'_> {
 ///
 /// Pids, ports and references carry the name of their node. Maps print in the order of their
 /// keys.
-#[must_use]
 pub fn erlang(term: &Term) -> Text<'_> {
     Text::new(Syntax::Erlang, term)
 }

@@ -2,6 +2,7 @@
 #
 #   print WIDTH TERM        -> how this BEAM prints the term: inspect, ~0tp, and both at WIDTH
 #   limit ITEMS TERM        -> inspect with a limit
+#   make ELIXIR             -> the value of an expression, as term_to_binary in base 16
 #   read TERM ELIXIR ERLANG -> whether both texts are read as the term
 
 defmodule Shop.Item do
@@ -29,6 +30,10 @@ defmodule Answer do
 
   def line(["limit", items, hex]) do
     [inspect(term(hex), limit: String.to_integer(items))]
+  end
+
+  def line(["make", text]) do
+    [text |> text() |> elixir() |> :erlang.term_to_binary() |> Base.encode16(case: :lower)]
   end
 
   def line(["read", hex, elixir, erlang]) do

@@ -123,14 +123,47 @@ fn function() -> impl Strategy<Value = Atom> {
 
 fn atom_text(chars: Chars) -> impl Strategy<Value = Atom> {
     let operators = vec![
-        "+", "-", "<>", "::", "..", "...", "%{}", "{}", "<<>>", "%", "&&&", "|", "|>", "^^^", "~~~",
-        "->", ".", "//", "..//", "&", "@", "!", "\\\\", "<-", "=", "==", "<|>", "**", ";", ",", ":",
+        "+", "-", "<>", "::", "..", "...", "%{}", "{}", "<<>>", "%", "&&&", "|", "|>", "^^^",
+        "~~~", "->", ".", "//", "..//", "&", "@", "!", "\\\\", "<-", "=", "==", "<|>", "**", ";",
+        ",", ":",
     ];
     let words = vec![
-        "nil", "true", "false", "fun", "case", "and", "not", "in", "when", "do", "end", "after",
-        "Elixir", "Elixir.Elixir", "Elixir.Elixir.A", "Elixir.a", "Elixirs", "", "a b", "é", "Éa",
-        "aé", "a@b", "@a", "a?", "a!", "a?b", "?a", "A?", "_", "_a", "1a", "ª",
-        "undefined", "begin", "fn",
+        "nil",
+        "true",
+        "false",
+        "fun",
+        "case",
+        "and",
+        "not",
+        "in",
+        "when",
+        "do",
+        "end",
+        "after",
+        "Elixir",
+        "Elixir.Elixir",
+        "Elixir.Elixir.A",
+        "Elixir.a",
+        "Elixirs",
+        "",
+        "a b",
+        "é",
+        "Éa",
+        "aé",
+        "a@b",
+        "@a",
+        "a?",
+        "a!",
+        "a?b",
+        "?a",
+        "A?",
+        "_",
+        "_a",
+        "1a",
+        "ª",
+        "undefined",
+        "begin",
+        "fn",
     ];
     let any_text = match chars {
         Chars::All => text(chars),
@@ -149,8 +182,9 @@ fn atom_text(chars: Chars) -> impl Strategy<Value = Atom> {
 
 fn text(chars: Chars) -> BoxedStrategy<String> {
     match chars {
-        Chars::All => prop_oneof![".{0,20}", "[\\x00-\\x9f\u{2000}-\u{2070}\u{fff0}-\u{fffd}]{0,10}"]
-            .boxed(),
+        Chars::All => {
+            prop_oneof![".{0,20}", "[\\x00-\\x9f\u{2000}-\u{2070}\u{fff0}-\u{fffd}]{0,10}"].boxed()
+        }
         Chars::Old => prop_oneof![
             "[ -~]{0,60}",
             "[a-z#{}\"'\\\\\n\t\x07\x1b\x7f]{0,12}",

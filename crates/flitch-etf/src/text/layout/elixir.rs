@@ -152,3 +152,39 @@ impl Layout<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::text::{Syntax, elixir, parse};
+
+    fn lines(text: &str, width: usize) -> String {
+        elixir(&parse(Syntax::Elixir, text).unwrap()).width(width).to_string()
+    }
+
+    #[test]
+    fn plain_values_fill_the_line_and_containers_take_one_each() {
+        assert_eq!(lines("[100, 200, 300]", 10), "[100, 200,\n 300]");
+        assert_eq!(lines("[100, {2}, 300]", 10), "[\n  100,\n  {2},\n  300\n]");
+        assert_eq!(lines("{100, {2}, 300}", 10), "{100, {2},\n 300}");
+        assert_eq!(lines("[aa: 100, bb: 2]", 10), "[\n  aa: 100,\n  bb: 2\n]");
+        assert_eq!(lines("%{aa: 100, b: 2}", 10), "%{\n  aa: 100,\n  b: 2\n}");
+        assert_eq!(lines("<<100, 200, 250>>", 10), "<<100,\n  200,\n  250>>");
+    }
+
+    #[test]
+    fn what_has_no_place_to_break_at_stays_on_its_line() {
+        assert_eq!(lines("{\"a long text that has no break\"}", 10).lines().count(), 1);
+        assert_eq!(lines("[a: \"a long text\"]", 10), "[\n  a: \"a long text\"\n]");
+    }
+
+    #[test]
+    fn the_bar_of_an_improper_list_stays_behind_its_element() {
+        assert_eq!(lines("[1000, 2000 | 3000]", 10), "[1000,\n 2000 |\n 3000]");
+    }
+
+    #[test]
+    fn columns_are_bytes_as_in_elixir() {
+        assert_eq!(lines("[:éé, :éé]", 12), "[:éé,\n :éé]");
+        assert_eq!(lines("[:eeee, :e]", 12), "[:eeee, :e]");
+    }
+}

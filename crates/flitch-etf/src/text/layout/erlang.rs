@@ -265,3 +265,46 @@ impl Layout<'_> {
         self.push(">>");
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::text::{Syntax, erlang, parse};
+
+    fn lines(text: &str, width: usize) -> String {
+        erlang(&parse(Syntax::Erlang, text).unwrap()).width(width).to_string()
+    }
+
+    #[test]
+    fn a_tuple_with_a_tag_is_indented_behind_the_tag_while_there_is_room() {
+        assert_eq!(lines("{tag,{1000,2000},{3000}}", 20), "{tag,{1000,2000},\n     {3000}}");
+        assert_eq!(
+            lines("{long_tag,{1000,2000},{3000}}", 20),
+            "{long_tag,\n    {1000,2000},\n    {3000}}"
+        );
+        assert_eq!(
+            lines("{long_tag,{long_tag,{long_tag,{1},{2}}}}", 16),
+            "{long_tag,\n {long_tag,\n  {long_tag,\n   {1},\n   {2}}}}"
+        );
+    }
+
+    #[test]
+    fn a_value_that_does_not_fit_beside_its_key_goes_below_it() {
+        assert_eq!(
+            lines("#{key => {1000,2000,3000}}", 20),
+            "#{key =>\n      {1000,2000,\n       3000}}"
+        );
+    }
+
+    #[test]
+    fn bytes_fill_the_line() {
+        assert_eq!(
+            lines("<<0,1,2,3,4,5,6,7,8,9,10,11,12>>", 20),
+            "<<0,1,2,3,4,5,6,7,\n  8,9,10,11,12>>"
+        );
+    }
+
+    #[test]
+    fn a_tail_that_is_a_container_has_its_own_line() {
+        assert_eq!(lines("[1000,2000,3000|{4000}]", 20), "[1000,2000,3000|\n {4000}]");
+    }
+}

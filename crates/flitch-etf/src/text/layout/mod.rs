@@ -101,3 +101,47 @@ impl Sink for Parts {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::text::{Syntax, parse};
+
+    fn parts(term: &Term) -> Parts {
+        let mut parts = Parts::default();
+        let style = crate::text::elixir(term).style;
+        print::print(&mut parts, style, term).unwrap();
+        parts
+    }
+
+    #[test]
+    fn every_part_of_the_line_is_where_it_is_said_to_be() {
+        let parts = parts(&parse(Syntax::Elixir, "%{a: [1, {2}], b: <<0>>}").unwrap());
+        let found = (0..parts.parts.len()).map(|at| (parts.part(at).shape, parts.text(at)));
+        let expected = [
+            (Shape::Map, "%{a: [1, {2}], b: <<0>>}"),
+            (Shape::Join, "a: [1, {2}]"),
+            (Shape::List, "[1, {2}]"),
+            (Shape::Text, "1"),
+            (Shape::Tuple, "{2}"),
+            (Shape::Text, "2"),
+            (Shape::Join, "b: <<0>>"),
+            (Shape::Bits, "<<0>>"),
+        ];
+        assert!(found.eq(expected));
+        assert!(parts.items(0).eq([1, 6]));
+        assert!(parts.items(2).eq([3, 4]));
+        assert_eq!(parts.items(3).count(), 0);
+    }
+
+    #[test]
+    fn what_lies_deeper_than_the_limit_is_one_part() {
+        let term = (0..200).fold(Term::from(1), |term, _| Term::from(vec![term, Term::from(2)]));
+        let parts = parts(&term);
+        assert!(parts.parts.len() < 2 * (MAX_DEPTH + 2));
+        assert!(parts.open.is_empty() && parts.deeper == 0);
+        let lines = lines(crate::text::elixir(&term).style, 80, &term);
+        let indent = lines.lines().map(|line| line.len() - line.trim_start().len()).max();
+        assert!(indent.is_some_and(|indent| indent <= 2 * MAX_DEPTH));
+    }
+}

@@ -24,7 +24,7 @@ impl Bits {
     pub(super) const MAX_SIZE: usize = 1 << 20;
 
     pub(super) fn push_bytes(&mut self, bytes: &[u8]) {
-        if self.last % 8 == 0 {
+        if self.last.is_multiple_of(8) {
             self.bytes.extend_from_slice(bytes);
             self.last = 8;
         } else {
@@ -35,7 +35,7 @@ impl Bits {
     /// The lowest `count` bits of a byte.
     fn push_bits(&mut self, byte: u8, count: u8) {
         for at in (0..count.min(8)).rev() {
-            if self.last % 8 == 0 {
+            if self.last.is_multiple_of(8) {
                 self.bytes.push(0);
                 self.last = 0;
             }
@@ -106,7 +106,8 @@ mod tests {
     #[test]
     fn segments_lie_side_by_side_as_the_bit_syntax_has_them() {
         use Order::{Big, Little};
-        let cases: &[(&[(i64, usize, Order)], &[u8], u8)] = &[
+        type Case<'a> = (&'a [(i64, usize, Order)], &'a [u8], u8);
+        let cases: &[Case<'_>] = &[
             (&[(1, 8, Big), (258, 16, Big), (258, 16, Little)], &[1, 1, 2, 2, 1], 8),
             (&[(5, 3, Big)], &[0b1010_0000], 3),
             (&[(1, 4, Big), (2, 8, Big)], &[0x10, 0x20], 4),

@@ -89,7 +89,7 @@ impl<'a> Cursor<'a> {
         match self.peek() {
             None => self.error(format!("the text ends where {expected} is expected")),
             Some('(') => self.error("a call is not understood: write a value, without functions"),
-            Some(_) if rest.starts_with(|c: char| "+-*/<>=|&.^!".contains(c)) => {
+            Some(_) if rest.starts_with(|c: char| "+-*/<>=&.^!".contains(c)) => {
                 self.error("an operator is not understood: write the value that it gives")
             }
             Some(char) => self.error(format!("{char:?} stands where {expected} is expected")),
@@ -101,10 +101,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// Runs `read` one container deeper.
-    pub(super) fn nested<T>(
-        &mut self,
-        read: impl FnOnce(&mut Self) -> Parsed<T>,
-    ) -> Parsed<T> {
+    pub(super) fn nested<T>(&mut self, read: impl FnOnce(&mut Self) -> Parsed<T>) -> Parsed<T> {
         if self.depth >= MAX_DEPTH {
             let message = format!("more than {MAX_DEPTH} containers inside each other");
             return Err(self.error(message));

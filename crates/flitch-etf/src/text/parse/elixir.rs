@@ -8,8 +8,8 @@ use super::bits::{Bits, Order};
 use super::cursor::{Cursor, Parsed, charlist};
 use super::{elixir_text as text, number};
 use crate::term::ImproperList;
-use crate::text::print::atom::unquoted_operators;
 use crate::text::calendar;
+use crate::text::print::atom::unquoted_operators;
 use crate::{Atom, Export, Map, Term};
 
 /// The whole text as one term.
@@ -429,7 +429,9 @@ fn sigil(cursor: &mut Cursor<'_>) -> Parsed<Term> {
             });
             words.collect()
         }
-        letter => calendar::parse(letter, &body)
-            .ok_or_else(|| cursor.error_at(start, format!("~{letter} takes a date or time of ISO 8601 that exists"))),
+        letter => calendar::parse(letter, &body).ok_or_else(|| {
+            cursor
+                .error_at(start, format!("~{letter} takes a date or time of ISO 8601 that exists"))
+        }),
     }
 }

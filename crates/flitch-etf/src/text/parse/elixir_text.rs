@@ -108,9 +108,8 @@ fn escape(cursor: &mut Cursor<'_>) -> Parsed<Escape> {
     Ok(Escape::Char(match cursor.bump() {
         None => return Err(cursor.unexpected("an escape")),
         Some('\n') => return Ok(Escape::Nothing),
-        Some('x') if cursor.peek() == Some('{') => cursor.braced_char()?,
+        Some('x' | 'u') if cursor.peek() == Some('{') => cursor.braced_char()?,
         Some('x') => return Ok(Escape::Byte(cursor.hex(2)? as u8)),
-        Some('u') if cursor.peek() == Some('{') => cursor.braced_char()?,
         Some('u') => {
             let value = cursor.hex(4)?;
             if cursor.since(start).len() != 5 {
@@ -131,4 +130,58 @@ fn escape(cursor: &mut Cursor<'_>) -> Parsed<Escape> {
         Some('v') => '\x0b',
         Some(char) => char,
     }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Parsed<Vec<u8>> {
+        string(&mut Cursor::new(text))
+    }
+
+    #[test]
+    fn escapes_mean_what_they_mean_in_elixir() {
+        for (text, expected) in [
+            (r#""\0\a\b\d\e\f\n\r\s\t\v""#, &b"\0\x07\x08\x7f\x1b\x0c\n\r \t\x0b"[..]),
+            (r#""\xff\x4""#, &b"\xff\x04"[..]),
+            (r#""\u00e9\u{e9}\x{e9}""#, "ééé".as_bytes()),
+            (r#""\q\"\\\#{}""#, &b"q\"\\#{}"[..]),
+            ("\"a\\\nb\"", &b"ab"[..]),
+            (r##""#""##, &b"#"[..]),
+        ] {
+            assert_eq!(read(text).unwrap(), expected, "{text}");
+        }
+        for text in [r#""\xg""#, r#""\u12""#, r#""\u{}""#, r#""\u{110000}""#, r#""\"#, r#"""#] {
+            assert!(read(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_sigil_ends_at_the_sign_that_its_first_one_calls_for() {
+        for (text, raw, expected) in [
+            ("(a)", false, "a"),
+            ("[(a)]", false, "(a)"),
+            ("{a}b}", false, "a"),
+            ("<a>", false, "a"),
+            ("/a\\/b/", true, "a/b"),
+            ("|a\\nb|", true, "a\\nb"),
+            ("\"a\\nb\"", false, "a\nb"),
+        ] {
+            let body = sigil_body(&mut Cursor::new(text), raw).unwrap();
+            assert_eq!(body, expected.as_bytes(), "{text}");
+        }
+        for text in ["", "a", "(a", "*a*"] {
+            assert!(sigil_body(&mut Cursor::new(text), false).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_name_takes_one_mark_at_its_end() {
+        for (text, expected) in
+            [("a?b", "a?"), ("a!!", "a!"), ("Foo.Bar", "Foo"), ("é_1@x y", "é_1@x"), ("1a", "")]
+        {
+            assert_eq!(name(&mut Cursor::new(text)), expected);
+        }
+    }
 }

@@ -336,8 +336,7 @@ fn character(cursor: &mut Cursor<'_>) -> Parsed<char> {
             cursor.char_of(start, value)?
         }
         Some('^') => match cursor.bump() {
-            Some(char @ '@'..='_') => char::from(char as u8 & 31),
-            Some(char @ 'a'..='z') => char::from(char as u8 & 31),
+            Some(char @ ('@'..='_' | 'a'..='z')) => char::from(char as u8 & 31),
             _ => return Err(cursor.error_at(start, "behind \\^ stands a letter")),
         },
         Some(first @ '0'..='7') => {

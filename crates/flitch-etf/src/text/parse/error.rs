@@ -2,10 +2,16 @@
 
 use std::fmt;
 
+use crate::text::print::escape::visible;
+
 /// Why a text is not a term. Displayed, it is one line; [`ParseError::picture`] shows the place.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{}column {column}: {message}", Line(*line))]
-pub struct ParseError {
+#[error("{}column {}: {}", Line(.0.line), .0.column, .0.message)]
+pub struct ParseError(Box<Details>);
+
+/// Apart, so that what returns an error needs little stack.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Details {
     line: usize,
     column: usize,
     message: String,
@@ -27,36 +33,37 @@ impl ParseError {
         let before = (column - 1).min(SHOWN.0);
         let left = head.chars().skip(column - 1 - before);
         let right = tail.chars().take_while(|char| *char != '\n').take(SHOWN.1);
-        let shown = |char: char| if char.is_control() { '\u{fffd}' } else { char };
+        let shown =
+            |char: char| if char.is_control() || !visible(char) { '\u{fffd}' } else { char };
         let excerpt = left.chain(right).map(shown).collect();
-        Self { line, column, message, excerpt, before }
+        Self(Box::new(Details { line, column, message, excerpt, before }))
     }
 
     /// The line, counted from 1.
     #[must_use]
     pub fn line(&self) -> usize {
-        self.line
+        self.0.line
     }
 
     /// The column in characters, counted from 1.
     #[must_use]
     pub fn column(&self) -> usize {
-        self.column
+        self.0.column
     }
 
     /// What is wrong, in a sentence without the place.
     #[must_use]
     pub fn message(&self) -> &str {
-        &self.message
+        &self.0.message
     }
 
     /// Two lines: the text around the place, and a caret under it.
     pub fn picture(&self) -> impl fmt::Display + '_ {
-        Picture(self)
+        Picture(&self.0)
     }
 }
 
-struct Picture<'a>(&'a ParseError);
+struct Picture<'a>(&'a Details);
 
 impl fmt::Display for Picture<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -99,7 +106,7 @@ mod tests {
 
     #[test]
     fn a_control_character_in_the_text_is_not_shown_raw() {
-        let error = ParseError::new("\x1b[2J", 0, "no".to_owned());
-        assert_eq!(error.picture().to_string(), "\u{fffd}[2J\n^");
+        let error = ParseError::new("\x1b[2J\u{202e}", 0, "no".to_owned());
+        assert_eq!(error.picture().to_string(), "\u{fffd}[2J\u{fffd}\n^");
     }
 }

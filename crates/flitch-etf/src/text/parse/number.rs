@@ -81,3 +81,43 @@ fn integer(
         _ => Err(cursor.error_at(start, "a number needs digits, and _ only between them")),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Parsed<(Term, String)> {
+        let mut cursor = Cursor::new(text);
+        decimal(&mut cursor, false).map(|term| (term, cursor.rest().to_owned()))
+    }
+
+    #[test]
+    fn a_float_ends_where_its_last_digit_stands() {
+        for (text, value, rest) in [
+            ("1.5", Term::from(1.5), ""),
+            ("1.5e3", Term::from(1500.0), ""),
+            ("1.5E-3x", Term::from(0.0015), "x"),
+            ("1.5e", Term::from(1.5), "e"),
+            ("1.5e+", Term::from(1.5), "e+"),
+            ("1..5", Term::from(1), "..5"),
+            ("1.", Term::from(1), "."),
+            ("1.e5", Term::from(1), ".e5"),
+            ("1e5", Term::from(1), "e5"),
+            ("1_000.000_1,", Term::from(1000.0001), ","),
+            ("123456789012345678901", Term::from(123_456_789_012_345_678_901_i128), ""),
+        ] {
+            assert_eq!(read(text).unwrap(), (value, rest.to_owned()), "{text}");
+        }
+        for text in ["", "_1", "1_", "1__0", "1.0e999"] {
+            assert!(read(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_digit_that_the_base_has_not_is_refused_and_not_the_end() {
+        for (text, base) in [("12", 2), ("fg", 16), ("", 16), ("_f", 16), ("8", 8)] {
+            assert!(based(&mut Cursor::new(text), base, false).is_err(), "{text}");
+        }
+        assert_eq!(based(&mut Cursor::new("zZ"), 36, true).unwrap(), Term::from(-1295));
+    }
+}

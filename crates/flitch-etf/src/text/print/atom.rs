@@ -177,13 +177,19 @@ mod tests {
             ("Foo", [":Foo", "Foo:", "\"Foo\"", "'Foo'"]),
             ("a@b", [":a@b", "a@b:", "\"a@b\"", "a@b"]),
             ("nil", ["nil", "nil:", "nil", "nil"]),
-            ("Elixir.Shop.Item", [
-                "Shop.Item",
-                "\"Elixir.Shop.Item\":",
-                "\"Elixir.Shop.Item\"",
-                "'Elixir.Shop.Item'",
-            ]),
-            ("Elixir.shop", [":\"Elixir.shop\"", "\"Elixir.shop\":", "\"Elixir.shop\"", "'Elixir.shop'"]),
+            (
+                "Elixir.Shop.Item",
+                [
+                    "Shop.Item",
+                    "\"Elixir.Shop.Item\":",
+                    "\"Elixir.Shop.Item\"",
+                    "'Elixir.Shop.Item'",
+                ],
+            ),
+            (
+                "Elixir.shop",
+                [":\"Elixir.shop\"", "\"Elixir.shop\":", "\"Elixir.shop\"", "'Elixir.shop'"],
+            ),
             ("<>", [":<>", "<>:", "<>", "'<>'"]),
             ("::", [":\"::\"", "\"::\":", "::", "'::'"]),
             ("%{}", [":%{}", "%{}:", "\"%{}\"", "'%{}'"]),

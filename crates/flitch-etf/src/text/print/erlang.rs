@@ -8,7 +8,12 @@ use super::{Brackets, Items, Printer, Shape, Sink, atom, escape, number};
 use crate::Term;
 use crate::text::Syntax;
 
-const fn brackets(shape: Shape, open: &'static str, cut: &'static str, close: &'static str) -> Brackets {
+const fn brackets(
+    shape: Shape,
+    open: &'static str,
+    cut: &'static str,
+    close: &'static str,
+) -> Brackets {
     Brackets { shape, open, separator: ",", tail: "|", cut, close }
 }
 
@@ -86,7 +91,8 @@ impl<'a, S: Sink> Printer<'a, '_, S> {
         let text = std::str::from_utf8(bytes).ok();
         // What is not UTF-8 may still be Latin-1 text, as it was before Unicode.
         let latin = text.is_none().then(|| bytes.iter().map(|byte| char::from(*byte)));
-        let chars = || text.into_iter().flat_map(str::chars).chain(latin.clone().into_iter().flatten());
+        let chars =
+            || text.into_iter().flat_map(str::chars).chain(latin.clone().into_iter().flatten());
         if bytes.is_empty() {
             return self.text(|out| out.write_str("<<>>"));
         }

@@ -71,7 +71,7 @@ fn common(char: char) -> Option<char> {
 
 /// Whether a character beyond ASCII shows as what it is: those that have no width, look like a
 /// plain space or turn the direction of the text do not (the list of Elixir 1.18).
-fn visible(char: char) -> bool {
+pub(in crate::text) fn visible(char: char) -> bool {
     !matches!(
         char as u32,
         0x80..=0xa0
@@ -89,11 +89,10 @@ fn visible(char: char) -> bool {
 
 /// Whether Elixir takes a character for text, rather than for a byte of data.
 pub(super) fn elixir_printable(char: char) -> bool {
-    match char as u32 {
-        0x00..=0x06 | 0x0e..=0x1a | 0x1c..=0x1f | 0x80..=0x9f => false,
-        0xfffe | 0xffff => false,
-        _ => true,
-    }
+    !matches!(
+        char as u32,
+        0x00..=0x06 | 0x0e..=0x1a | 0x1c..=0x1f | 0x80..=0x9f | 0xfffe | 0xffff
+    )
 }
 
 /// Whether Erlang takes a character for text: `io_lib:printable_list/1`, within Latin-1 unless

@@ -3,7 +3,7 @@
 pub(super) mod atom;
 mod elixir;
 mod erlang;
-mod escape;
+pub(super) mod escape;
 mod number;
 
 use std::fmt;
@@ -137,6 +137,7 @@ enum Items<'a> {
     Fields(slice::ChunksExact<'a, Term>, bool),
 }
 
+#[derive(Clone, Copy)]
 enum Item<'a> {
     Term(&'a Term),
     Keyword(&'a Atom, &'a Term),
