@@ -17,6 +17,8 @@ test: setup ## run every test, those against a live BEAM included
 
 demo: setup ## watch a Rust worker join an Elixir node and be called by it
 	@$(CARGO) build --locked --quiet -p flitch-cli --bin flitch
+	@$(CARGO) build --locked --quiet -p flitch --example stock
+	@$(CARGO) build --locked --quiet -p integration --bin demo
 	@$(CARGO) run --locked --quiet -p integration --bin demo
 
 lint: ## format, clippy, docs, who may depend on whom, shape of the files
