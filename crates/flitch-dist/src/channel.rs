@@ -98,12 +98,16 @@ impl Outbound {
     /// without a version byte.
     ///
     /// # Errors
-    /// What `write_payload` says. Nothing has gone then.
+    /// What `write_payload` says. Nothing has gone then, as for [`Control::Unknown`], which has no
+    /// form.
     pub fn send<E>(
         &mut self,
         control: &Control,
         write_payload: impl FnOnce(&mut Vec<u8>) -> Result<(), E>,
     ) -> Result<(), E> {
+        if matches!(control, Control::Unknown(_)) {
+            return Ok(());
+        }
         write_frame(&mut self.out, |out| {
             out.push(PASS_THROUGH);
             write_signal(out, control, write_payload)

@@ -1,7 +1,9 @@
 //! The term that a control message carries: still bytes.
 
 use bytes::Bytes;
-use flitch_etf::{DeError, DecodeError, Limits, Reader, Term, VERSION_MAGIC, read_value};
+use flitch_etf::{
+    DeError, DecodeError, DecodeErrorKind, Limits, Reader, Term, VERSION_MAGIC, read_value,
+};
 use serde::de::DeserializeOwned;
 
 /// A message or a reason as it came, decoded by whoever it is for, into the type they want.
@@ -54,17 +56,33 @@ impl Payload {
     /// The whole term.
     ///
     /// # Errors
-    /// The bytes are no term, or one over the limits.
+    /// The bytes are no term, one over the limits, or more than one.
     pub fn to_term(&self, limits: Limits) -> Result<Term, DecodeError> {
-        self.reader().with_limits(limits).term()
+        let mut reader = self.reader().with_limits(limits);
+        let term = reader.term()?;
+        at_end(&reader)?;
+        Ok(term)
     }
 
     /// A value of the caller's type.
     ///
     /// # Errors
-    /// The bytes are no term, or not one of that type.
+    /// The bytes are no term, not one of that type, or more than one.
     pub fn to_value<T: DeserializeOwned>(&self) -> Result<T, DeError> {
-        read_value(&mut self.reader())
+        let mut reader = self.reader();
+        let value = read_value(&mut reader)?;
+        at_end(&reader)?;
+        Ok(value)
+    }
+}
+
+fn at_end(reader: &Reader<'_>) -> Result<(), DecodeError> {
+    match reader.rest().len() {
+        0 => Ok(()),
+        more => {
+            let kind = DecodeErrorKind::Trailing(more);
+            Err(DecodeError { offset: reader.position(), kind })
+        }
     }
 }
 

@@ -35,9 +35,13 @@ impl Ticker {
     /// Ticks in one `net_ticktime`: `net_tickintensity`.
     const INTENSITY: u32 = 4;
 
+    /// A longer `ticktime` is taken for this one: adding it to a point in time must not overflow.
+    const LONGEST: Duration = Duration::from_secs(u32::MAX as u64);
+
     /// A clock that starts now, for a link that gives up after `ticktime` of silence.
     #[must_use]
     pub fn new(ticktime: Duration, now: Instant) -> Self {
+        let ticktime = ticktime.min(Self::LONGEST);
         let interval = ticktime / Self::INTENSITY;
         Self { interval, ticktime, sent: now, received: now }
     }
@@ -89,6 +93,14 @@ mod tests {
         assert_eq!(ticker.handle_timeout(start + seconds(14)), TickAction::Wait);
         assert_eq!(ticker.handle_timeout(start + seconds(15)), TickAction::Send);
         assert_eq!(ticker.poll_timeout(), start + seconds(30));
+    }
+
+    #[test]
+    fn a_ticktime_without_end_does_not_overflow_the_clock() {
+        let start = Instant::now();
+        let mut ticker = Ticker::new(Duration::MAX, start);
+        assert!(ticker.poll_timeout() > start);
+        assert_eq!(ticker.handle_timeout(start + seconds(1000)), TickAction::Wait);
     }
 
     #[test]

@@ -175,9 +175,7 @@ impl Reader<'_> {
             // The tail is one more.
             Tag::LIST_EXT => return Ok(Head::Open(Container::List, self.list()? + 1)),
             Tag::NEW_FLOAT_EXT | Tag::FLOAT_EXT => Term::Float(self.float()?),
-            Tag::STRING_EXT => {
-                self.string_slice()?.iter().map(|byte| Term::from(*byte)).collect()
-            }
+            Tag::STRING_EXT => self.string_slice()?.iter().map(|byte| Term::from(*byte)).collect(),
             Tag::MAP_EXT => match self.map()? {
                 0 => Term::Map(Map::default()),
                 pairs => return Ok(Head::Open(Container::Map, pairs * 2)),

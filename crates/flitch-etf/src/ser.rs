@@ -273,11 +273,7 @@ impl<'a, 'b> ser::Serializer for &'a mut Serializer<'b> {
         Ok(Counted::opened(self, false))
     }
 
-    fn serialize_struct(
-        self,
-        name: &'static str,
-        len: usize,
-    ) -> Result<Fields<'a, 'b>, SerError> {
+    fn serialize_struct(self, name: &'static str, len: usize) -> Result<Fields<'a, 'b>, SerError> {
         if name.starts_with(STRUCT_PREFIX) {
             self.map(len + 1)?;
             write_atom(self.out, STRUCT_KEY);
@@ -324,8 +320,11 @@ impl<'a, 'b> Counted<'a, 'b> {
     fn finish(self) -> Result<(), SerError> {
         let Some(at) = self.count_at else { return Ok(()) };
         let max = u32::MAX as usize;
-        let count = u32::try_from(self.count)
-            .map_err(|_| EncodeError::Count { what: "sequence", count: self.count, max })?;
+        let count = u32::try_from(self.count).map_err(|_| EncodeError::Count {
+            what: "sequence",
+            count: self.count,
+            max,
+        })?;
         let out = &mut *self.serializer.out;
         if self.list && count == 0 {
             // A LIST_EXT of nothing is written by no BEAM.

@@ -3,6 +3,13 @@
 //!
 //! `FLITCH_SEED` repeats a run, `FLITCH_TERMS` makes it longer.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "helpers of tests fail as tests do"
+)]
+
 mod util;
 
 use std::cmp::Ordering;
@@ -44,7 +51,9 @@ fn terms_stand_in_the_order_that_a_beam_puts_them_in() {
                 return Err(format!("{ours} {how}"));
             }
         }
-        assert_eq!(a == b, hash(a) == hash(b), "equal terms hash alike, and others rarely");
+        if a == b && hash(a) != hash(b) {
+            return Err("equal, with different hashes".into());
+        }
         Ok(b"ok".to_vec())
     });
 }

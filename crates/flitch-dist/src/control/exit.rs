@@ -1,8 +1,8 @@
 //! Links, the exit signals that go along them, and those that do not.
 
-use flitch_etf::{DecodeError, DecodeErrorKind, Reader, Term, write_pid, write_term};
+use flitch_etf::{DecodeError, DecodeErrorKind, Reader, Term, write_pid};
 
-use super::{Control, Fields, Inline, Op, write_op};
+use super::{Control, Fields, Inline, Op, write_op, write_term_field};
 
 pub(super) fn read(op: Op, mut fields: Fields<'_, '_>) -> Result<(Control, Inline), DecodeError> {
     let mut inline = None;
@@ -10,6 +10,10 @@ pub(super) fn read(op: Op, mut fields: Fields<'_, '_>) -> Result<(Control, Inlin
         Op::LINK => {
             let from = fields.pid()?;
             Control::Link { from, to: fields.pid()? }
+        }
+        Op::UNLINK => {
+            let from = fields.pid()?;
+            Control::Unlink { from, to: fields.pid()? }
         }
         Op::UNLINK_ID => {
             let id = fields.next(unlink_id)?;
@@ -54,12 +58,12 @@ pub(super) fn write(control: &Control, out: &mut Vec<u8>) {
     match control {
         Control::UnlinkId { id, from, to } | Control::UnlinkIdAck { id, from, to } => {
             write_op(out, 4, control.op());
-            // An integer has a form, whatever its size.
-            let _ = write_term(out, &Term::from(*id));
+            write_term_field(out, &Term::from(*id));
             write_pid(out, from);
             write_pid(out, to);
         }
         Control::Link { from, to }
+        | Control::Unlink { from, to }
         | Control::Exit { from, to }
         | Control::Exit2 { from, to }
         | Control::GroupLeader { leader: from, to } => {

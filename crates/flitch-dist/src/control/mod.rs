@@ -9,7 +9,9 @@ mod send;
 mod spawn;
 
 use bytes::Bytes;
-use flitch_etf::{Atom, DecodeError, Pid, Reader, Reference, Term, write_tuple_header};
+use flitch_etf::{
+    Atom, DecodeError, Pid, Reader, Reference, Tag, Term, write_term, write_tuple_header,
+};
 
 pub use op::Op;
 pub use spawn::{SPAWNED_LINK, SPAWNED_MONITOR};
@@ -48,6 +50,14 @@ pub enum Control {
         /// The process that links.
         from: Pid,
         /// The process to be linked to.
+        to: Pid,
+    },
+    /// UNLINK: as UNLINK_ID, from and to a peer that did not agree on UNLINK_ID (OTP 23). Nobody
+    /// acknowledges it.
+    Unlink {
+        /// The process that unlinks.
+        from: Pid,
+        /// The other.
         to: Pid,
     },
     /// UNLINK_ID: both processes forget the link, and the receiver acknowledges.
@@ -130,7 +140,8 @@ pub enum Control {
         /// The pid, or the name of an error.
         result: Term,
     },
-    /// A control message that this program does not know, to be logged and survived.
+    /// A control message that this program does not know, to be logged and survived. It is not
+    /// sent on: what it said beside its number is not kept.
     Unknown(Op),
 }
 
@@ -164,11 +175,10 @@ pub enum Target {
 
 impl Target {
     fn read(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        let mut ahead = reader.fork();
-        if ahead.pid().is_ok() {
-            return reader.pid().map(Self::Pid);
+        match reader.peek()? {
+            Tag::NEW_PID_EXT | Tag::PID_EXT => reader.pid().map(Self::Pid),
+            _ => reader.atom().map(Self::Name),
         }
-        reader.atom().map(Self::Name)
     }
 
     fn write(&self, out: &mut Vec<u8>) {
@@ -201,6 +211,7 @@ impl Control {
             Self::RegSend { .. } => Op::REG_SEND,
             Self::AliasSend { .. } => Op::ALIAS_SEND,
             Self::Link { .. } => Op::LINK,
+            Self::Unlink { .. } => Op::UNLINK,
             Self::UnlinkId { .. } => Op::UNLINK_ID,
             Self::UnlinkIdAck { .. } => Op::UNLINK_ID_ACK,
             Self::Exit { .. } => Op::PAYLOAD_EXIT,
@@ -252,6 +263,16 @@ fn write_op(out: &mut Vec<u8>, arity: u8, op: Op) {
     flitch_etf::write_integer(out, op.0.into());
 }
 
+/// Writes a term that stands in a control tuple. One that has no form gives way to the atom
+/// `badarg`: the tuple must stay whole.
+fn write_term_field(out: &mut Vec<u8>, term: &Term) {
+    let start = out.len();
+    if write_term(out, term).is_err() {
+        out.truncate(start);
+        Atom::from_static("badarg").write_to(out);
+    }
+}
+
 /// A control message and what it carries. The payload is there exactly if
 /// [`Control::has_payload`].
 #[derive(Clone, Debug, PartialEq)]
@@ -273,16 +294,15 @@ impl Signal {
         let payload = match inline {
             // EXIT and the like carry their reason inside the tuple.
             Some(reason) => bytes.slice(reason),
-            None => {
+            None if control.has_payload() => {
                 let mut rest = bytes.slice(end..);
-                if control.has_payload() {
-                    if rest.is_empty() {
-                        return Err(LinkError::NoPayload(control.op().0));
-                    }
-                    strip_version(&mut rest)?;
+                if rest.is_empty() {
+                    return Err(LinkError::NoPayload(control.op().0));
                 }
+                strip_version(&mut rest)?;
                 rest
             }
+            None => Bytes::new(),
         };
         Ok(Self { control, payload: Payload::of_frame(payload) })
     }
@@ -293,9 +313,10 @@ type Inline = Option<std::ops::Range<usize>>;
 
 fn read_control(reader: &mut Reader<'_>) -> Result<(Control, Inline), DecodeError> {
     let arity = reader.tuple()?;
-    let op = reader.integer()?;
+    let mut fields = Fields { reader, left: arity };
+    let op = fields.next(Reader::integer)?;
+    // No operation beyond a byte is known.
     let op = Op(u8::try_from(op).unwrap_or(u8::MAX));
-    let fields = Fields { reader, left: arity.saturating_sub(1) };
     match op {
         Op::SEND
         | Op::SEND_SENDER

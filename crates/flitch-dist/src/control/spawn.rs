@@ -1,11 +1,11 @@
 //! Remote spawns: how `erpc` and `Node.spawn` run a function elsewhere.
 
 use flitch_etf::{
-    DecodeError, DecodeErrorKind, Reader, write_integer, write_pid, write_reference, write_term,
+    DecodeError, DecodeErrorKind, Reader, write_integer, write_pid, write_reference,
     write_tuple_header,
 };
 
-use super::{Control, Fields, Op, SpawnRequest, write_op};
+use super::{Control, Fields, Op, SpawnRequest, write_op, write_term_field};
 
 /// In a SPAWN_REPLY: the new process is linked to the one that asked.
 pub const SPAWNED_LINK: u32 = 1;
@@ -21,22 +21,26 @@ pub(super) fn read(op: Op, mut fields: Fields<'_, '_>) -> Result<Control, Decode
             if reader.tuple()? != 3 {
                 return Err(invalid(reader, "an entry point that is no {Module, Function, Arity}"));
             }
-            Ok((reader.atom()?, reader.atom()?, small(reader)?))
+            let arity = "an entry point with more than 255 arguments";
+            Ok((reader.atom()?, reader.atom()?, unsigned(reader, arity)?))
         })?;
         let options = fields.next(Reader::term)?;
         let spawn = SpawnRequest { request, from, group_leader, module, function, arity, options };
         Control::SpawnRequest(Box::new(spawn))
     } else {
         let to = fields.pid()?;
-        let flags = fields.next(small)?.into();
+        let flags = fields.next(|reader| unsigned(reader, "flags beyond 32 bits"))?;
         Control::SpawnReply { request, to, flags, result: fields.next(Reader::term)? }
     };
     fields.end(control)
 }
 
-fn small(reader: &mut Reader<'_>) -> Result<u8, DecodeError> {
+fn unsigned<T: TryFrom<i64>>(
+    reader: &mut Reader<'_>,
+    what: &'static str,
+) -> Result<T, DecodeError> {
     let value = reader.integer()?;
-    u8::try_from(value).map_err(|_| invalid(reader, "an arity or flags over 255"))
+    T::try_from(value).map_err(|_| invalid(reader, what))
 }
 
 fn invalid(reader: &Reader<'_>, what: &'static str) -> DecodeError {
@@ -44,7 +48,6 @@ fn invalid(reader: &Reader<'_>, what: &'static str) -> DecodeError {
 }
 
 pub(super) fn write(control: &Control, out: &mut Vec<u8>) {
-    // Options and results are atoms, pids and lists of them: all have a form.
     match control {
         Control::SpawnRequest(spawn) => {
             write_op(out, 6, Op::SPAWN_REQUEST);
@@ -55,14 +58,14 @@ pub(super) fn write(control: &Control, out: &mut Vec<u8>) {
             spawn.module.write_to(out);
             spawn.function.write_to(out);
             write_integer(out, spawn.arity.into());
-            let _ = write_term(out, &spawn.options);
+            write_term_field(out, &spawn.options);
         }
         Control::SpawnReply { request, to, flags, result } => {
             write_op(out, 5, Op::SPAWN_REPLY);
             write_reference(out, request);
             write_pid(out, to);
             write_integer(out, (*flags).into());
-            let _ = write_term(out, result);
+            write_term_field(out, result);
         }
         _ => {}
     }

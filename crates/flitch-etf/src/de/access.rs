@@ -44,20 +44,27 @@ impl<'de> de::SeqAccess<'de> for &mut Elements<'_, '_, 'de> {
 }
 
 /// The bytes of a STRING_EXT, as the integers that they stand for.
-pub(super) struct Bytewise<'de>(pub(super) std::slice::Iter<'de, u8>);
+pub(super) struct Bytewise<'de> {
+    pub(super) bytes: &'de [u8],
+    pub(super) read: usize,
+}
 
-impl<'de> de::SeqAccess<'de> for Bytewise<'de> {
+impl<'de> de::SeqAccess<'de> for &mut Bytewise<'de> {
     type Error = DeError;
 
     fn next_element_seed<T: DeserializeSeed<'de>>(
         &mut self,
         seed: T,
     ) -> Result<Option<T::Value>, DeError> {
-        self.0.next().map(|byte| seed.deserialize(Whole((*byte).into()))).transpose()
+        let Some(byte) = self.bytes.get(self.read) else { return Ok(None) };
+        let element = seed.deserialize(Whole(Term::from(*byte)));
+        let element = element.map_err(|error| error.inside(format!("[{}]", self.read)))?;
+        self.read += 1;
+        Ok(Some(element))
     }
 
     fn size_hint(&self) -> Option<usize> {
-        Some(self.0.len())
+        Some(self.bytes.len() - self.read)
     }
 }
 
@@ -216,10 +223,7 @@ impl<'de> de::EnumAccess<'de> for Variant<'_, '_, 'de> {
     type Error = DeError;
     type Variant = Self;
 
-    fn variant_seed<V: DeserializeSeed<'de>>(
-        self,
-        seed: V,
-    ) -> Result<(V::Value, Self), DeError> {
+    fn variant_seed<V: DeserializeSeed<'de>>(self, seed: V) -> Result<(V::Value, Self), DeError> {
         if !is_atom(self.de.reader.peek()?) {
             return Err(self.de.unexpected("an atom as the first element"));
         }

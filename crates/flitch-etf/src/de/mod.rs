@@ -126,14 +126,16 @@ impl<'de> Deserializer<'_, 'de> {
         let number = self.reader.number()?;
         let value = match &number {
             Term::Integer(value) => visitor.visit_i64(*value),
-            Term::BigInt(big) => match (u64::try_from(big.as_ref()), i128::try_from(big.as_ref())) {
-                (Ok(value), _) => visitor.visit_u64(value),
-                (_, Ok(value)) => visitor.visit_i128(value),
-                _ => match u128::try_from(big.as_ref()) {
-                    Ok(value) => visitor.visit_u128(value),
-                    Err(_) => Err(DeError::at(start, "an integer over 128 bits".into())),
-                },
-            },
+            Term::BigInt(big) => {
+                match (u64::try_from(big.as_ref()), i128::try_from(big.as_ref())) {
+                    (Ok(value), _) => visitor.visit_u64(value),
+                    (_, Ok(value)) => visitor.visit_i128(value),
+                    _ => match u128::try_from(big.as_ref()) {
+                        Ok(value) => visitor.visit_u128(value),
+                        Err(_) => Err(DeError::at(start, "an integer over 128 bits".into())),
+                    },
+                }
+            }
             _ => Err(DeError::at(start, "expected an integer".into())),
         };
         value.map_err(|error| error.located(start))
@@ -158,11 +160,13 @@ impl<'de> Deserializer<'_, 'de> {
         match self.reader.peek()? {
             Tag::NIL_EXT => {
                 self.reader.tag()?;
-                visitor.visit_seq(Bytewise([].iter()))
+                visitor.visit_seq(&mut Bytewise { bytes: &[], read: 0 })
             }
             Tag::STRING_EXT => {
-                let bytes = self.reader.string_slice()?;
-                visitor.visit_seq(Bytewise(bytes.iter()))
+                let start = self.reader.position();
+                let mut bytes = Bytewise { bytes: self.reader.string_slice()?, read: 0 };
+                let value = visitor.visit_seq(&mut bytes).map_err(|error| error.located(start))?;
+                self.all_taken(bytes.bytes.len() - bytes.read, value)
             }
             Tag::LIST_EXT => {
                 let len = self.reader.list()?;
@@ -209,14 +213,17 @@ impl<'de> Deserializer<'_, 'de> {
         self.nested(|this| {
             let mut elements = Elements { de: this, left: len, read: 0, tuple };
             let value = visitor.visit_seq(&mut elements)?;
-            match elements.left {
-                0 => Ok(value),
-                left => {
-                    let at = this.reader.position();
-                    Err(DeError::at(at, format!("{left} more elements than expected")))
-                }
-            }
+            let left = elements.left;
+            this.all_taken(left, value)
         })
+    }
+
+    fn all_taken<T>(&self, left: usize, value: T) -> Result<T, DeError> {
+        if left > 0 {
+            let message = format!("{left} more elements than expected");
+            return Err(DeError::at(self.reader.position(), message));
+        }
+        Ok(value)
     }
 
     fn map<V: Visitor<'de>>(

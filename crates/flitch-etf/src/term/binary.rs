@@ -50,7 +50,9 @@ impl Binary {
             return short;
         }
         match (u32::try_from(start), u32::try_from(len)) {
-            (Ok(start), Ok(len)) if len != TO_THE_END => Self(Repr::Shared { buffer: Arc::clone(buffer), start, len }),
+            (Ok(start), Ok(len)) if len != TO_THE_END => {
+                Self(Repr::Shared { buffer: Arc::clone(buffer), start, len })
+            }
             _ => Self::from(buffer.slice_ref(data)),
         }
     }

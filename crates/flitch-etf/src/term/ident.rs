@@ -1,6 +1,7 @@
 //! Pids, ports and references: what belongs to one life of one node.
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
 
 use super::Atom;
 
@@ -29,7 +30,9 @@ pub struct Port {
 }
 
 /// A reference, made by `make_ref()`, a monitor or an alias.
-#[derive(Clone, PartialEq, Eq, Hash)]
+///
+/// Its words are one number: zeros at its high end, which are the last words, tell no two apart.
+#[derive(Clone)]
 pub struct Reference {
     /// The node that made it.
     pub node: Atom,
@@ -64,6 +67,29 @@ impl Reference {
     pub fn words(&self) -> &[u32] {
         self.words.get(..usize::from(self.len)).unwrap_or_default()
     }
+
+    /// The words that count, in the order of their weight.
+    pub(crate) fn significant(&self) -> impl Iterator<Item = &u32> + Clone {
+        self.words().iter().rev().skip_while(|word| **word == 0)
+    }
+}
+
+impl PartialEq for Reference {
+    fn eq(&self, other: &Self) -> bool {
+        self.node == other.node
+            && self.creation == other.creation
+            && self.significant().eq(other.significant())
+    }
+}
+
+impl Eq for Reference {}
+
+impl Hash for Reference {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.node.hash(state);
+        self.creation.hash(state);
+        self.significant().for_each(|word| word.hash(state));
+    }
 }
 
 /// As Erlang's shell prints a pid of another node, with the node's name for its number.
@@ -97,7 +123,18 @@ impl fmt::Debug for Reference {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
     use super::*;
+
+    #[test]
+    fn references_that_a_beam_takes_for_one_are_one_key_here() {
+        let node = Atom::from_static("a@h");
+        let reference = |words: &[u32]| Reference::new(node.clone(), 1, words).unwrap();
+        assert_eq!(reference(&[1]), reference(&[1, 0, 0]));
+        assert_ne!(reference(&[1]), reference(&[0, 1]));
+        assert_eq!(HashSet::from([reference(&[1]), reference(&[1, 0])]).len(), 1);
+    }
 
     #[test]
     fn a_reference_has_one_to_five_words() {

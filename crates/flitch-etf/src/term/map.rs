@@ -1,5 +1,7 @@
 //! Maps, held as sorted pairs.
 
+use std::fmt;
+
 use super::{Atom, Seq, Term};
 
 /// A map. Its pairs are kept in the order of their keys, so equal maps are equal however they
@@ -68,6 +70,21 @@ impl Map {
 /// Whether each key is greater than the one before.
 fn ascends(pairs: &[[Term; 2]]) -> bool {
     pairs.is_sorted_by(|[a, _], [b, _]| a < b)
+}
+
+/// The same keys with the same values.
+impl PartialEq for Map {
+    fn eq(&self, other: &Self) -> bool {
+        self.flat.as_slice() == other.flat.as_slice()
+    }
+}
+
+impl Eq for Map {}
+
+impl fmt::Debug for Map {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&Term::Map(self.clone()), f)
+    }
 }
 
 /// A later pair replaces an earlier one with the same key.

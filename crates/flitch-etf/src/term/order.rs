@@ -77,13 +77,9 @@ fn step<'a>(a: &'a Term, b: &'a Term, numbers: Numbers, work: &mut Vec<Work<'a>>
     match (a, b) {
         (Term::Atom(a), Term::Atom(b)) => a.cmp(b),
         (Term::Reference(a), Term::Reference(b)) => {
-            // The first word of the wire is the least significant one.
-            let words = |words: &'a [u32]| words.iter().rev().skip_while(|word| **word == 0);
             let node = (&a.node, a.creation).cmp(&(&b.node, b.creation));
-            node.then_with(|| {
-                let len = words(a.words()).count().cmp(&words(b.words()).count());
-                len.then_with(|| words(a.words()).cmp(words(b.words())))
-            })
+            node.then_with(|| a.significant().count().cmp(&b.significant().count()))
+                .then_with(|| a.significant().cmp(b.significant()))
         }
         (Term::Fun(a), Term::Fun(b)) => {
             work.push(Work::Terms { a: a.free(), b: b.free(), stride: 1, numbers });

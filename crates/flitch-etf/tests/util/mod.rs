@@ -1,6 +1,8 @@
-//! Running the real thing beside the tests.
+//! What the tests share: random terms, and the real thing to run beside us.
 
 #![allow(dead_code, reason = "each test binary uses its own part of this")]
+
+pub(crate) mod terms;
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
