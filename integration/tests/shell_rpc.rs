@@ -41,6 +41,19 @@ fn the_function_runs_on_the_other_side() {
 }
 
 #[test]
+fn what_the_function_prints_over_there_appears_here() {
+    let cluster = Cluster::new();
+    let a = cluster.elixir("a").start();
+    let puts = ["rpc", a.name(), "IO", "puts", "\"hé\""];
+    cluster.cli(&puts).run().expect_text("hé\n:ok");
+    let format = ["rpc", a.name(), "io", "format", "~c\"~p~n\"", "[{1, :a}]"];
+    cluster.cli(&format).run().expect_text("{1,a}\n:ok");
+    let json = cluster.cli(&[&puts, ["--output", "json"].as_slice()].concat()).run();
+    assert_eq!(json.expect_code(0).json()["result"], "ok", "one document alone: {json}");
+    assert_eq!(json.stderr, "hé\n");
+}
+
+#[test]
 fn json_output_is_the_result_as_json() {
     let cluster = Cluster::new();
     let a = cluster.elixir("a").start();

@@ -1,3 +1,27 @@
-//! The `flitch` command.
+//! The `flitch` command: a node in a BEAM cluster, and questions to the other nodes.
+//!
+//! The path of a command: [`args`] as typed, [`config`] as meant, [`cmd`] does it, [`out`] prints
+//! what came of it, or the [`failure`] with its stage and exit status.
 
-fn main() {}
+mod args;
+mod client;
+mod cmd;
+mod config;
+mod deadline;
+mod failure;
+mod log;
+mod out;
+mod server;
+
+use std::process::ExitCode;
+
+use crate::failure::Failure;
+
+fn main() -> ExitCode {
+    let line: Vec<_> = std::env::args_os().collect();
+    let format = args::output_format(&line);
+    match args::parse(&line).and_then(cmd::run) {
+        Ok(status) => status,
+        Err(error) => Failure::of(error).report(format),
+    }
+}

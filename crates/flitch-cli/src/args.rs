@@ -1,0 +1,390 @@
+//! The command line as it was typed: clap's types, and nothing resolved yet.
+
+use std::ffi::OsString;
+use std::net::IpAddr;
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::Result;
+use clap::error::ErrorKind;
+use clap::{Parser, Subcommand, ValueEnum};
+use flitch::NodeName;
+
+use crate::failure::{Failure, Stage};
+
+/// A node of Rust in a cluster of BEAMs, and questions to the nodes of the cluster.
+#[derive(Debug, Parser)]
+#[command(name = "flitch", version, arg_required_else_help = true, after_help = AFTER_HELP)]
+#[command(subcommand_required = true, disable_help_subcommand = true)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+const AFTER_HELP: &str = "\
+The cookie comes from --cookie-file, else RELEASE_COOKIE, else NODE_COOKIE, else ~/.erlang.cookie.
+
+Exit status: 0 done, 1 the other side said no, 2 usage, 3 no connection, 4 timeout.
+
+Examples:
+  flitch node --name worker@127.0.0.1          a node until SIGTERM or Ctrl-C
+  flitch ping app@127.0.0.1
+  flitch rpc app@127.0.0.1 String upcase '\"abc\"'
+  flitch call app@127.0.0.1 Shop.Desk ':status'";
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Node(NodeArgs),
+    Ping(PingArgs),
+    Names(NamesArgs),
+    Rpc(RpcArgs),
+    Call(CallArgs),
+    Send(SendArgs),
+}
+
+/// Run a node until SIGTERM or SIGINT.
+///
+/// The node serves a GenServer named `flitch`: `:ping` answers `:pong`, `{:echo, term}` the term,
+/// `:info` a map.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  flitch node --name worker@127.0.0.1
+  flitch node --name worker@10.0.0.7 --connect app@10.0.0.5 --dist-port 9100-9105
+  RELEASE_NODE=worker@10.0.0.7 ERL_DIST_PORT=9100 flitch node --epmd none
+
+Then, in iex:
+  GenServer.call({:flitch, :\"worker@127.0.0.1\"}, :info)")]
+pub(crate) struct NodeArgs {
+    /// The node's name with a full host, such as worker@10.0.0.7 [else: RELEASE_NODE]
+    #[arg(long, value_name = "NAME@HOST", conflicts_with = "sname")]
+    pub(crate) name: Option<String>,
+    /// The node's name with a host of one label, such as worker@db
+    #[arg(long, value_name = "NAME@HOST")]
+    pub(crate) sname: Option<String>,
+    #[command(flatten)]
+    pub(crate) cookie: CookieArgs,
+    /// The port to listen on: 0 for any, or a range such as 9100-9105 for its first free one
+    #[arg(long, value_name = "PORT", env = "ERL_DIST_PORT", hide_env_values = true)]
+    #[arg(default_value = "0", value_parser = ports)]
+    pub(crate) dist_port: RangeInclusive<u16>,
+    /// An address to listen on; repeatable [default: all of the name's family]
+    #[arg(long, value_name = "IP")]
+    pub(crate) bind: Vec<IpAddr>,
+    /// Which EPMD to register with
+    #[arg(long, value_name = "WHICH", value_enum, default_value_t = EpmdArg::Auto)]
+    pub(crate) epmd: EpmdArg,
+    /// Be a visible node, one that `global` counts on, instead of a hidden one
+    #[arg(long)]
+    pub(crate) visible: bool,
+    /// A node to stay connected to; repeatable
+    #[arg(long, value_name = "NODE")]
+    pub(crate) connect: Vec<NodeName>,
+    /// A peer that is silent for so long is gone; the same on all nodes of a cluster
+    #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = seconds)]
+    pub(crate) net_ticktime: Duration,
+    /// How the log on standard error is written; RUST_LOG says how much of it
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t = Format::Text)]
+    pub(crate) log_format: Format,
+}
+
+/// Ask a node whether it is there.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  flitch ping app@127.0.0.1
+  flitch ping --timeout 0.5 --output json app@10.0.0.5")]
+pub(crate) struct PingArgs {
+    #[command(flatten)]
+    pub(crate) target: TargetArgs,
+    #[command(flatten)]
+    pub(crate) common: CommonArgs,
+}
+
+/// List the nodes that the EPMD of a host knows.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  flitch names
+  flitch names 10.0.0.5
+  ERL_EPMD_PORT=4370 flitch names --output json db.example.org")]
+pub(crate) struct NamesArgs {
+    /// The host [default: this one]
+    pub(crate) host: Option<String>,
+    #[command(flatten)]
+    pub(crate) common: CommonArgs,
+}
+
+/// Run a function on a node and print what it returns.
+///
+/// What the function prints over there appears here.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  flitch rpc app@127.0.0.1 erlang node
+  flitch rpc app@127.0.0.1 String upcase '\"abc\"'
+  flitch rpc app@127.0.0.1 Map get '%{a: 1}' :a
+  flitch rpc app@127.0.0.1 Shop.Release migrate --timeout 600
+  flitch rpc app@127.0.0.1 --erlang lists sum '[1, 2, 3]'")]
+pub(crate) struct RpcArgs {
+    #[command(flatten)]
+    pub(crate) target: TargetArgs,
+    /// The module: String and Shop.Desk are Elixir's, erlang and lists are Erlang's
+    pub(crate) module: String,
+    /// The function
+    pub(crate) function: String,
+    /// The arguments: each is one term, such as 1, :ok, '"text"' or '%{a: [1, 2]}'
+    #[arg(value_name = "ARG", allow_negative_numbers = true)]
+    pub(crate) arguments: Vec<String>,
+    #[command(flatten)]
+    pub(crate) syntax: SyntaxArgs,
+    #[command(flatten)]
+    pub(crate) common: CommonArgs,
+}
+
+/// Call a GenServer and print its reply.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  flitch call app@127.0.0.1 orders ':count'
+  flitch call app@127.0.0.1 Shop.Desk '{:find, \"a-1\"}'
+  flitch call worker@127.0.0.1 flitch :info --output json
+  flitch call app@127.0.0.1 --erlang orders '{find, <<\"a-1\">>}'")]
+pub(crate) struct CallArgs {
+    #[command(flatten)]
+    pub(crate) target: TargetArgs,
+    /// The name that the server is registered under, such as orders or Shop.Desk
+    pub(crate) name: String,
+    /// The request: one term
+    #[arg(allow_negative_numbers = true)]
+    pub(crate) term: String,
+    #[command(flatten)]
+    pub(crate) syntax: SyntaxArgs,
+    #[command(flatten)]
+    pub(crate) common: CommonArgs,
+}
+
+/// Send a message to a process and wait until it has arrived at its node.
+///
+/// As in Erlang, nobody says whether a process of that name is there.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  flitch send app@127.0.0.1 orders ':refresh'
+  flitch send app@127.0.0.1 Shop.Desk '{:\"$gen_cast\", {:add, 1}}'")]
+pub(crate) struct SendArgs {
+    #[command(flatten)]
+    pub(crate) target: TargetArgs,
+    /// The name that the process is registered under, such as orders or Shop.Desk
+    pub(crate) name: String,
+    /// The message: one term
+    #[arg(allow_negative_numbers = true)]
+    pub(crate) term: String,
+    #[command(flatten)]
+    pub(crate) syntax: SyntaxArgs,
+    #[command(flatten)]
+    pub(crate) common: CommonArgs,
+}
+
+/// Where the cookie is.
+#[derive(Debug, clap::Args)]
+pub(crate) struct CookieArgs {
+    /// A file with the cookie, for its owner alone [else: RELEASE_COOKIE, NODE_COOKIE, ~/.erlang.cookie]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) cookie_file: Option<PathBuf>,
+}
+
+/// Which node, and how to get there.
+#[derive(Debug, clap::Args)]
+pub(crate) struct TargetArgs {
+    /// The node, such as app@127.0.0.1
+    pub(crate) node: String,
+    #[command(flatten)]
+    pub(crate) cookie: CookieArgs,
+    /// The port that the node listens on, in a cluster without EPMD; 0 or a range asks EPMD
+    #[arg(long, value_name = "PORT", env = "ERL_DIST_PORT", hide_env_values = true)]
+    #[arg(default_value = "0", value_parser = ports)]
+    pub(crate) dist_port: RangeInclusive<u16>,
+}
+
+/// What every question to the cluster takes.
+#[derive(Clone, Copy, Debug, clap::Args)]
+pub(crate) struct CommonArgs {
+    /// How long all of it may take; fractions are fine
+    #[arg(long, value_name = "SECONDS", default_value = "5", value_parser = seconds)]
+    pub(crate) timeout: Duration,
+    /// How the answer, or the failure, is printed
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t = Format::Text)]
+    pub(crate) output: Format,
+}
+
+/// The language of terms.
+#[derive(Clone, Copy, Debug, clap::Args)]
+pub(crate) struct SyntaxArgs {
+    /// Read and print terms in Erlang's syntax instead of Elixir's
+    #[arg(long)]
+    pub(crate) erlang: bool,
+}
+
+/// For people or for programs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    Text,
+    Json,
+}
+
+/// The values of `--epmd`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum EpmdArg {
+    /// The one that runs here; if none does, one inside this program
+    Auto,
+    /// The one that runs here
+    External,
+    /// One inside this program
+    Embedded,
+    /// None: all nodes of the cluster listen on the port of --dist-port
+    None,
+}
+
+/// Reads the command line. Help and the version are printed at once, and end the program.
+///
+/// # Errors
+/// [`Stage::Usage`], with clap's explanation.
+pub(crate) fn parse(line: &[OsString]) -> Result<Args> {
+    if has_cookie(line) {
+        let message = "a cookie on the command line can be read by every user of this machine: put \
+                       it into a file that only you can read, and give --cookie-file FILE or set \
+                       RELEASE_COOKIE";
+        return Err(Failure::usage(message).into());
+    }
+    Args::try_parse_from(line).map_err(|error| match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => error.exit(),
+        _ if output_format(line) == Format::Text => error.exit(),
+        _ => {
+            let said = error.to_string();
+            let said = said.split("\n\n").next().unwrap_or_default();
+            Failure::new(Stage::Usage, said.trim_start_matches("error: ").trim()).into()
+        }
+    })
+}
+
+/// Whether somebody typed a cookie, in the belief that there is an option for it. Looked for
+/// before anything else, because an explanation of what is wrong with the line would repeat it.
+fn has_cookie(line: &[OsString]) -> bool {
+    line.iter().map_while(|word| word.to_str().filter(|word| *word != "--")).any(|word| {
+        let option = word.split('=').next().unwrap_or_default();
+        matches!(option, "--cookie" | "-cookie" | "--setcookie" | "-setcookie")
+    })
+}
+
+/// What `--output` says, also on a line that is wrong elsewhere.
+pub(crate) fn output_format(line: &[OsString]) -> Format {
+    let words: Vec<_> = line.iter().filter_map(|word| word.to_str()).collect();
+    let json = words.windows(2).any(|pair| pair == ["--output", "json"])
+        || words.contains(&"--output=json");
+    if json { Format::Json } else { Format::Text }
+}
+
+/// `0`, `9100` or `9100-9105`.
+fn ports(text: &str) -> Result<RangeInclusive<u16>, String> {
+    let wrong = || {
+        format!("{text:?} is no port: write a number from 0 to 65535, or a range such as 9100-9105")
+    };
+    let text = text.trim();
+    // What a start script exports without a value.
+    if text.is_empty() {
+        return Ok(0..=0);
+    }
+    let (first, last) = text.split_once('-').unwrap_or((text, text));
+    let (first, last): (u16, u16) = match (first.parse(), last.parse()) {
+        (Ok(first), Ok(last)) => (first, last),
+        _ => return Err(wrong()),
+    };
+    if first > last || (first == 0 && last > 0) { Err(wrong()) } else { Ok(first..=last) }
+}
+
+/// `5` or `0.5`.
+fn seconds(text: &str) -> Result<Duration, String> {
+    /// A year: beyond it, clocks overflow.
+    const MOST: f64 = 31_536_000.0;
+    let seconds: f64 = text.parse().unwrap_or(f64::NAN);
+    if seconds > 0.0 && seconds <= MOST {
+        Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
+    } else {
+        Err("write seconds, such as 5 or 0.5".to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    fn line(words: &[&str]) -> Vec<OsString> {
+        ["flitch"].iter().chain(words).map(OsString::from).collect()
+    }
+
+    #[test]
+    fn the_definition_of_the_command_line_is_consistent() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn a_cookie_is_noticed_wherever_it_was_typed() {
+        assert!(has_cookie(&line(&["ping", "--cookie", "SECRET", "a@b.c"])));
+        assert!(has_cookie(&line(&["node", "--cookie=SECRET"])));
+        assert!(has_cookie(&line(&["rpc", "a@b.c", "m", "f", "-setcookie", "SECRET"])));
+        assert!(!has_cookie(&line(&["ping", "--cookie-file", "secret", "a@b.c"])));
+        assert!(!has_cookie(&line(&["rpc", "a@b.c", "m", "f", "--", "--cookie"])));
+    }
+
+    #[test]
+    fn negative_numbers_are_arguments_and_no_options() {
+        let args = parse(&line(&["rpc", "a@b.c", "erlang", "abs", "-5", "-1.5e3", "--erlang"]));
+        let Command::Rpc(rpc) = args.unwrap().command else { panic!("another command") };
+        assert_eq!(rpc.arguments, ["-5", "-1.5e3"]);
+        assert!(rpc.syntax.erlang);
+    }
+
+    #[test]
+    fn options_are_understood_behind_the_arguments_too() {
+        let args = parse(&line(&["rpc", "a@b.c", "m", "f", "1", "--timeout", "0.25"]));
+        let Command::Rpc(rpc) = args.unwrap().command else { panic!("another command") };
+        assert_eq!(
+            (rpc.arguments, rpc.common.timeout),
+            (vec!["1".into()], Duration::from_millis(250))
+        );
+    }
+
+    #[test]
+    fn a_port_is_a_number_or_a_range_that_goes_up() {
+        assert_eq!(ports("0"), Ok(0..=0));
+        assert_eq!(ports(""), Ok(0..=0));
+        assert_eq!(ports("9100"), Ok(9100..=9100));
+        assert_eq!(ports("9100-9105"), Ok(9100..=9105));
+        for text in ["x", "9105-9100", "70000", "1-2-3", "-1", "0-5"] {
+            assert!(ports(text).unwrap_err().contains(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_time_is_a_positive_number_of_seconds() {
+        assert_eq!(seconds("0.5"), Ok(Duration::from_millis(500)));
+        for text in ["soon", "0", "-1", "NaN", "inf", "1e300", ""] {
+            assert!(seconds(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_line_that_is_wrong_elsewhere_still_says_how_to_print_that() {
+        assert_eq!(output_format(&line(&["ping", "--output", "json"])), Format::Json);
+        assert_eq!(output_format(&line(&["ping", "--output=json"])), Format::Json);
+        assert_eq!(output_format(&line(&["ping", "json"])), Format::Text);
+        let failure = Failure::of(parse(&line(&["ping", "--output", "json"])).unwrap_err());
+        assert_eq!(failure.stage, Stage::Usage);
+        assert!(failure.message.contains("NODE"), "{}", failure.message);
+    }
+}

@@ -1,0 +1,42 @@
+//! The commands, one a file: `run` takes what clap read and prints what came of it.
+
+mod call;
+mod names;
+mod node;
+mod ping;
+mod rpc;
+mod send;
+
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+
+use crate::args::{Args, Command};
+use crate::failure::Failure;
+
+/// Runs a command to its end.
+///
+/// # Errors
+/// A [`Failure`], or what keeps this program from doing anything.
+pub(crate) fn run(args: Args) -> Result<ExitCode> {
+    match args.command {
+        Command::Node(args) => return node::run(args),
+        Command::Ping(args) => ask(ping::run(args)),
+        Command::Names(args) => ask(names::run(args)),
+        Command::Rpc(args) => ask(rpc::run(args)),
+        Command::Call(args) => ask(call::run(args)),
+        Command::Send(args) => ask(send::run(args)),
+    }?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Runs a question on this thread alone: it waits most of the time, and starts sooner so.
+fn ask(question: impl Future<Output = Result<(), Failure>>) -> Result<()> {
+    crate::log::start_if_wanted()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.context("cannot start")?;
+    let done = runtime.block_on(question);
+    // A look-up that is still under way in the resolver is not waited for.
+    runtime.shutdown_background();
+    Ok(done?)
+}

@@ -1,0 +1,111 @@
+//! `flitch rpc`: runs a function on a node.
+
+use flitch::etf::text::Syntax;
+use flitch::{Atom, CallError, RpcError, Term};
+use serde::Serialize;
+
+use crate::args::{Format, RpcArgs};
+use crate::client::Client;
+use crate::config::{self, Target};
+use crate::failure::{Failure, Stage};
+use crate::out;
+use crate::out::exception::{Exception, callee};
+
+#[derive(Serialize)]
+struct Answer<'a> {
+    node: &'a str,
+    result: &'a Term,
+}
+
+/// What is to be run.
+struct Call {
+    module: Atom,
+    function: Atom,
+    arguments: Vec<Term>,
+    syntax: Syntax,
+}
+
+pub(crate) async fn run(args: RpcArgs) -> Result<(), Failure> {
+    let target = Target::resolve(args.target)?;
+    let call = Call::resolve(&args.module, &args.function, &args.arguments, args.syntax.syntax())?;
+    let client = Client::open(target, args.common).await?;
+    let (module, function) = (call.module.as_str(), call.function.as_str());
+    let result: Result<Term, _> =
+        client.node.rpc(&client.target, module, function, &call.arguments, client.left()).await;
+    let result = result.map_err(|error| failed(&client, &call, error))?;
+    match args.common.output {
+        Format::Text => {
+            out::stdout(&out::text::term(call.syntax, &result, out::width()));
+            Ok(())
+        }
+        Format::Json => {
+            out::json::answer(&Answer { node: client.target.as_str(), result: &result })
+        }
+    }
+}
+
+impl Call {
+    fn resolve(
+        module: &str,
+        function: &str,
+        arguments: &[String],
+        syntax: Syntax,
+    ) -> Result<Self, Failure> {
+        let arguments = arguments
+            .iter()
+            .enumerate()
+            .map(|(at, text)| config::term(syntax, &format!("argument {}", at + 1), text))
+            .collect::<Result<_, _>>()?;
+        let module = config::module("the module", module)?;
+        Ok(Self { module, function: config::function(function)?, arguments, syntax })
+    }
+
+    /// `String.upcase/1`
+    fn label(&self) -> String {
+        let callee = callee(self.syntax, &self.module, &self.function);
+        format!("{callee}/{}", self.arguments.len())
+    }
+}
+
+fn failed(client: &Client, call: &Call, error: RpcError) -> Failure {
+    let (label, node, syntax) = (call.label(), &client.target, call.syntax);
+    let message = format!("{label} failed on {node}");
+    match error {
+        RpcError::Error { reason, stack } => {
+            Failure::raised(message, Exception::error(reason, &stack, syntax))
+        }
+        RpcError::Exit(reason) | RpcError::Call(CallError::Exit(reason)) => {
+            Failure::raised(message, Exception::exit(reason, syntax))
+        }
+        RpcError::Throw(value) => Failure::raised(message, Exception::throw(value, syntax)),
+        RpcError::Call(error) => client.no_answer(&label, error),
+        error => Failure::new(Stage::Call, format!("{node} does not run {label}: {error}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn resolve(module: &str, function: &str, arguments: &[&str]) -> Result<Call, Failure> {
+        let arguments: Vec<_> = arguments.iter().map(|text| (*text).to_owned()).collect();
+        Call::resolve(module, function, &arguments, Syntax::Elixir)
+    }
+
+    #[test]
+    fn a_call_is_named_as_its_language_names_it() {
+        let call = resolve("String", "upcase", &["\"a\""]).unwrap();
+        assert_eq!(call.label(), "String.upcase/1");
+        let mut call = resolve("erlang", "node", &[]).unwrap();
+        assert_eq!(call.label(), ":erlang.node/0");
+        call.syntax = Syntax::Erlang;
+        assert_eq!(call.label(), "erlang:node/0");
+    }
+
+    #[test]
+    fn the_argument_that_is_no_term_is_told_by_its_number() {
+        let failure = resolve("M", "f", &["1", "%{"]).err().unwrap();
+        assert_eq!(failure.stage, Stage::Usage);
+        assert!(failure.message.starts_with("argument 2 "), "{}", failure.message);
+    }
+}
