@@ -16,6 +16,7 @@ test: setup ## run every test, those against a live BEAM included
 	$(CARGO) test --workspace --locked
 
 demo: setup ## watch a Rust worker join an Elixir node and be called by it
+	@echo "Building (a minute or two the first time) ..."
 	@$(CARGO) build --locked --quiet -p flitch-cli --bin flitch
 	@$(CARGO) build --locked --quiet -p flitch --example stock
 	@$(CARGO) build --locked --quiet -p integration --bin demo

@@ -245,7 +245,10 @@ mod tests {
     #[test]
     fn splits_at_the_one_at_sign() {
         let name: NodeName = "worker@10.0.0.7".parse().unwrap();
-        assert_eq!((name.alive(), name.host(), name.kind()), ("worker", "10.0.0.7", NameKind::Long));
+        assert_eq!(
+            (name.alive(), name.host(), name.kind()),
+            ("worker", "10.0.0.7", NameKind::Long)
+        );
         let name: NodeName = "a@fd00::7".parse().unwrap();
         assert_eq!((name.host(), name.kind()), ("fd00::7", NameKind::Long));
         let name: NodeName = "a@db".parse().unwrap();

@@ -5,17 +5,18 @@ use std::sync::{Arc, MutexGuard};
 
 use flitch_dist::{Control, Target};
 use flitch_etf::{Atom, Pid, Reference, Term};
+use tokio_util::sync::CancellationToken;
 
 use crate::dest::Dest;
 use crate::mailbox::Incoming;
 use crate::node::{Node, NodeEvent};
 use crate::peer_link::{self, PeerLink};
-use crate::process::{Entry, ExitReason, Watched};
+use crate::process::{Entry, ExitReason, Link, Reason, Watched};
 use crate::router::no_payload;
 
 impl Node {
     pub(crate) fn link(&self, entry: &Arc<Entry>, pid: &Pid) {
-        if entry.pid == *pid || !entry.bonds().links.insert(pid.clone()) {
+        if entry.pid == *pid || !entry.bonds().link(pid) {
             return;
         }
         let control = Control::Link { from: entry.pid.clone(), to: pid.clone() };
@@ -24,29 +25,40 @@ impl Node {
         }
         let (node, entry, pid) = (self.clone(), Arc::clone(entry), pid.clone());
         self.reach_and(pid.node.clone(), move |connected| match connected {
+            // The process may have ended, or have unlinked, while its node was being dialled.
+            // What is bound is sent under the lock: the end of the process comes behind it.
             Some((link, mut bonds)) => {
-                bonds.links.insert((entry.pid.clone(), pid));
-                drop(bonds);
-                node.push(link, &control, no_payload);
-            }
-            None => {
-                if entry.bonds().links.remove(&pid) {
-                    entry.exit_signal(pid, Term::atom("noconnection"), true);
+                if entry.bonds().is_linked(&pid) {
+                    bonds.links.insert((entry.pid.clone(), pid));
+                    node.push(link, &control, no_payload);
                 }
             }
+            None => no_link(&entry, pid),
         });
     }
 
     pub(crate) fn unlink(&self, entry: &Arc<Entry>, pid: &Pid) {
-        if !entry.bonds().links.remove(pid) {
-            return;
-        }
-        if let Some(link) = self.peers().link(&pid.node) {
-            link.bonds().links.remove(&(entry.pid.clone(), pid.clone()));
-        }
         let id = self.stats().unlinks.fetch_add(1, Ordering::Relaxed) + 1;
         let control = Control::UnlinkId { id, from: entry.pid.clone(), to: pid.clone() };
-        self.signal_with(&pid.node, &control, no_payload);
+        if pid.node == self.identity().atom {
+            if entry.bonds().unlink(pid, id) {
+                self.signal_with(&pid.node, &control, no_payload);
+            }
+            return;
+        }
+        let link = self.peers().link(&pid.node);
+        match link.as_ref().and_then(|link| Some((link, link.live_bonds()?))) {
+            Some((link, mut bonds)) => {
+                if entry.bonds().unlink(pid, id) {
+                    bonds.links.insert((entry.pid.clone(), pid.clone()));
+                    self.push(link, &control, no_payload);
+                }
+            }
+            // Nobody is there to acknowledge it.
+            None => {
+                entry.bonds().links.remove(pid);
+            }
+        }
     }
 
     pub(crate) fn monitor(&self, entry: &Arc<Entry>, dest: Dest) -> Reference {
@@ -58,7 +70,13 @@ impl Node {
             Dest::Remote(_, node) => crate::node_atom(&node),
         };
         let watched = Watched { target: target.clone(), node: node.clone() };
-        entry.bonds().watching.insert(reference.clone(), watched);
+        {
+            let mut bonds = entry.bonds();
+            if bonds.over {
+                return reference;
+            }
+            bonds.watching.insert(reference.clone(), watched);
+        }
         let from = entry.pid.clone();
         let control =
             Control::Monitor { from, target: target.clone(), reference: reference.clone() };
@@ -68,10 +86,12 @@ impl Node {
         }
         let (this, entry, made) = (self.clone(), Arc::clone(entry), reference.clone());
         self.reach_and(node, move |connected| match connected {
+            // As for links.
             Some((link, mut bonds)) => {
-                bonds.watching.insert(made, entry.pid.clone());
-                drop(bonds);
-                this.push(link, &control, no_payload);
+                if entry.bonds().watching.contains_key(&made) {
+                    bonds.watching.insert(made, entry.pid.clone());
+                    this.push(link, &control, no_payload);
+                }
             }
             None => no_connection(&entry, made, target),
         });
@@ -97,26 +117,38 @@ impl Node {
         self.signal(&pid.node, &control, &reason.0);
     }
 
-    /// Binds something to the link to a node: at once if it is up, else after dialling; with
-    /// `None` if there is no link.
+    /// Binds something to the link to a node, under the lock of what is bound to it: at once if
+    /// it is up, else after dialling, before anything else is sent; with `None` if there is no link.
     fn reach_and(
         &self,
         node: Atom,
         bind: impl FnOnce(Option<(&PeerLink, MutexGuard<'_, peer_link::Bonds>)>) + Send + 'static,
     ) {
-        let bind = |link: Option<&PeerLink>| {
+        let bound = CancellationToken::new();
+        let done = bound.clone();
+        let bind = Box::new(move |link: Option<&PeerLink>| {
+            done.cancel();
             bind(link.and_then(|link| Some((link, link.live_bonds()?))));
-        };
-        if let Some(link) = self.peers().link(&node) {
-            return bind(Some(&link));
+        });
+        if self.peers().bind(&node, bind) {
+            return;
         }
         let this = self.clone();
         self.tasks().spawn(async move {
-            let link = match node.as_str().parse() {
-                Ok(name) => this.reach(&name).await.ok(),
-                Err(_) => None,
+            let reach = async {
+                match node.as_str().parse() {
+                    Ok(name) => this.reach(&name).await.is_ok(),
+                    Err(_) => false,
+                }
             };
-            bind(link.as_deref());
+            tokio::select! {
+                biased;
+                // The link may even be gone again by now: no reason to dial.
+                () = bound.cancelled() => {}
+                reached = reach => if !reached {
+                    this.peers().unbind(&node);
+                }
+            }
         });
     }
 
@@ -129,12 +161,14 @@ impl Node {
         };
         self.processes().remove(entry, bonds.name.as_ref());
         let pid = &entry.pid;
-        for other in bonds.links {
+        for (other, state) in bonds.links {
             if let Some(link) = self.peers().link(&other.node) {
                 link.bonds().links.remove(&(pid.clone(), other.clone()));
             }
-            let node = other.node.clone();
-            self.signal(&node, &Control::Exit { from: pid.clone(), to: other }, reason);
+            if state == Link::Active {
+                let node = other.node.clone();
+                self.signal(&node, &Control::Exit { from: pid.clone(), to: other }, reason);
+            }
         }
         for (reference, watcher) in bonds.watchers {
             if let Some(link) = self.peers().link(&watcher.pid.node) {
@@ -163,11 +197,9 @@ impl Node {
         link.close(reason.clone());
         link.outbox.close();
         let bonds = link.end_bonds();
-        let no_connection_atom = Term::atom("noconnection");
         for (ours, theirs) in bonds.links {
-            let Some(entry) = self.processes().by_pid(&ours) else { continue };
-            if entry.bonds().links.remove(&theirs) {
-                entry.exit_signal(theirs, no_connection_atom.clone(), true);
+            if let Some(entry) = self.processes().by_pid(&ours) {
+                no_link(&entry, theirs);
             }
         }
         for (reference, ours) in bonds.watched {
@@ -179,22 +211,30 @@ impl Node {
             if self.calls().is_caller(&ours) {
                 self.calls().lost(&reference);
             } else if let Some(entry) = self.processes().by_pid(&ours) {
-                let watched = entry.bonds().watching.remove(&reference);
-                if let Some(watched) = watched {
-                    let (target, reason) = (watched.target, no_connection_atom.clone());
-                    entry.push(Incoming::Down { reference, target, reason });
+                let watched = entry.bonds().watching.get(&reference).map(|it| it.target.clone());
+                if let Some(target) = watched {
+                    no_connection(&entry, reference, target);
                 }
             }
         }
+        tracing::info!(peer = %link.name, %reason, "peer is down");
+        // Before a successor can come up: the two are told of in this order.
+        self.publish(NodeEvent::Down { node: link.name.clone(), reason });
         self.peers().gone(link);
         link.set_gone();
-        tracing::info!(peer = %link.name, %reason, "peer is down");
-        self.publish(NodeEvent::Down { node: link.name.clone(), reason });
+    }
+}
+
+fn no_link(entry: &Entry, other: Pid) {
+    let was = entry.bonds().links.remove(&other);
+    if was == Some(Link::Active) {
+        entry.exit_signal(other, Reason::atom("noconnection"), true);
     }
 }
 
 fn no_connection(entry: &Entry, reference: Reference, target: Target) {
-    if entry.bonds().watching.remove(&reference).is_some() {
+    let was = entry.bonds().watching.remove(&reference);
+    if was.is_some() {
         let reason = Term::atom("noconnection");
         entry.push(Incoming::Down { reference, target, reason });
     }

@@ -146,6 +146,13 @@ impl NodeBuilder {
         self
     }
 
+    /// `net_setuptime`: how long each stage of reaching a peer may take, and a handshake as a
+    /// whole. 7 seconds unless given.
+    pub fn setup_timeout(mut self, patience: Duration) -> Self {
+        self.settings.setup_timeout = patience;
+        self
+    }
+
     /// The largest message that is accepted, in bytes. 64 MiB unless given.
     pub fn max_message(mut self, bytes: usize) -> Self {
         self.settings.max_frame = bytes;
@@ -165,7 +172,8 @@ impl NodeBuilder {
         self
     }
 
-    /// How long [`Node::shutdown`] waits for calls that are under way. 3 seconds unless given.
+    /// How long [`Node::shutdown`] waits for calls that are under way, and then for servers to
+    /// end. 3 seconds unless given.
     pub fn drain(mut self, patience: Duration) -> Self {
         self.settings.drain = patience;
         self
@@ -219,8 +227,9 @@ impl NodeBuilder {
         let (node, requests) = Node::assemble(self.name, creation, port, cookie, self.settings);
         system::start(&node, requests, self.output);
         registered.keep(&node);
+        let handshakes = listener::Handshakes::new();
         for listener in listeners {
-            node.tasks().spawn(listener::listen(node.clone(), listener));
+            node.tasks().spawn(listener::listen(node.clone(), listener, handshakes.clone()));
         }
         Ok(node)
     }

@@ -1,5 +1,8 @@
 //! Calling out: messages, GenServer calls, functions on other nodes.
 
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use flitch_dist::{Control, SpawnRequest, Target};
@@ -16,6 +19,7 @@ use crate::calls::{Outcome, Waiting};
 use crate::dest::{Dest, DestError};
 use crate::dial::ConnectError;
 use crate::node::Node;
+use crate::peer_link::PeerLink;
 use crate::router::no_payload;
 
 /// Why a message was not sent.
@@ -130,6 +134,8 @@ impl Node {
         dest: &Dest,
         write: impl FnOnce(&mut Vec<u8>) -> Result<(), SerError>,
     ) -> Result<(), SendError> {
+        // Nothing below waits while there is room: who sends in a loop lets others run here.
+        tokio::task::consume_budget().await;
         let from = self.calls().caller().clone();
         let control = match dest.target() {
             Target::Pid(to) => Control::Send { from: Some(from), to },
@@ -138,20 +144,17 @@ impl Node {
         // Encoded before anything is dialled: a message that has no form is the caller's mistake.
         let mut bytes = Vec::new();
         write(&mut bytes)?;
-        match self.remote(dest)? {
-            None => self.signal_with(&self.identity().atom, &control, |out| {
+        let Some(node) = self.remote(dest)? else {
+            self.signal_with(&self.identity().atom, &control, |out| {
                 out.append(&mut bytes);
                 Ok::<_, SerError>(())
-            }),
-            Some(node) => {
-                let link = self.reach(&node).await?;
-                link.outbox.room().await;
-                self.push(&link, &control, |out| {
-                    out.extend_from_slice(&bytes);
-                    Ok::<_, SerError>(())
-                });
-            }
-        }
+            });
+            return Ok(());
+        };
+        // A link that closed before it took the message is as one that was not there.
+        while let Taken::No =
+            self.push_when_room(&*self.reach(&node).await?, &control, &bytes).await
+        {}
         Ok(())
     }
 
@@ -190,62 +193,82 @@ impl Node {
     }
 
     async fn call_outcome(&self, dest: &Dest, request: Vec<u8>) -> Result<Outcome, CallError> {
-        let node = match self.remote(dest)? {
-            Some(name) => {
-                let link = self.reach(&name).await?;
-                link.outbox.room().await;
-                link.atom.clone()
-            }
-            None => self.identity().atom.clone(),
+        let link = match self.remote(dest)? {
+            Some(name) => Some(self.reach(&name).await?),
+            None => None,
         };
         let reference = self.identity().new_reference();
         let caller = self.calls().caller().clone();
-        let mut call = self.begin(&node, reference.clone(), dest.target());
+        let mut call = self.begin(link, reference.clone());
+        call.monitor(dest.target());
         let control = match dest.target() {
             Target::Pid(to) => Control::Send { from: Some(caller.clone()), to },
             Target::Name(to) => Control::RegSend { from: caller.clone(), to },
         };
-        self.signal_with(&node, &control, |out| {
-            write_tuple_header(out, 3)?;
-            Atom::from_static("$gen_call").write_to(out);
-            write_tuple_header(out, 2)?;
-            write_pid(out, &caller);
-            write_term(out, &ImproperList::term(vec![Term::atom("alias")], reference.into()))?;
-            out.extend_from_slice(&request);
-            Ok::<_, flitch_etf::EncodeError>(())
-        });
+        let mut bytes = Vec::with_capacity(request.len() + 128);
+        write_tuple_header(&mut bytes, 3).map_err(SerError::from)?;
+        Atom::from_static("$gen_call").write_to(&mut bytes);
+        write_tuple_header(&mut bytes, 2).map_err(SerError::from)?;
+        write_pid(&mut bytes, &caller);
+        let tag = ImproperList::term(vec![Term::atom("alias")], reference.into());
+        write_term(&mut bytes, &tag).map_err(SerError::from)?;
+        bytes.extend_from_slice(&request);
+        call.send(&control, &bytes).await;
         Ok(call.outcome().await)
     }
 
-    /// Monitors the callee under the call's reference, until the call is over.
-    fn begin<'a>(&'a self, node: &Atom, reference: Reference, target: Target) -> Call<'a> {
+    /// Begins a call over a link, or here. It ends with that link.
+    fn begin(&self, link: Option<Arc<PeerLink>>, reference: Reference) -> Call<'_> {
         let waiting = self.calls().wait(reference.clone());
-        self.bind_call(node, &reference);
-        let monitor = Control::Monitor {
-            from: self.calls().caller().clone(),
-            target: target.clone(),
-            reference: reference.clone(),
-        };
-        self.signal_with(node, &monitor, no_payload);
-        Call { node: self, waiting, at: node.clone(), reference, target: Some(target), over: false }
+        if let Some(link) = &link {
+            match link.live_bonds() {
+                Some(mut bonds) => {
+                    bonds.watching.insert(reference.clone(), self.calls().caller().clone());
+                }
+                None => self.calls().lost(&reference),
+            }
+        }
+        Call { node: self, waiting, link, reference, target: None, over: false }
     }
 
-    /// A call ends with its link.
-    fn bind_call(&self, node: &Atom, reference: &Reference) {
-        if *node == self.identity().atom {
-            return;
-        }
-        let link = self.peers().link(node);
-        match link.as_ref().and_then(|link| link.live_bonds()) {
-            Some(mut bonds) => {
-                bonds.watching.insert(reference.clone(), self.calls().caller().clone());
+    /// Puts a message on a link as soon as there is room on it.
+    async fn push_when_room(&self, link: &PeerLink, control: &Control, bytes: &[u8]) -> Taken {
+        let write = |out: &mut Vec<u8>| {
+            out.extend_from_slice(bytes);
+            Ok::<_, Infallible>(())
+        };
+        match link.outbox.push_when_room(control, write).await {
+            Ok(()) => {
+                self.stats().sent.fetch_add(1, Ordering::Relaxed);
+                Taken::Yes
             }
-            None => self.calls().lost(reference),
+            Err(_) => Taken::No,
         }
     }
 
     /// Runs `module:function(arguments…)` on another node, as `erpc:call` does. What it prints
     /// goes to this node's [`output`](crate::NodeBuilder::output).
+    ///
+    /// ```no_run
+    /// use flitch::{Node, RpcError, Term};
+    /// use std::time::Duration;
+    ///
+    /// # async fn run(node: Node) -> Result<(), Box<dyn std::error::Error>> {
+    /// let app = "app@10.0.0.5".parse()?;
+    /// let second = Duration::from_secs(1);
+    /// // :erpc.call(:"app@10.0.0.5", String, :upcase, ["hello"]): a module of Elixir's has its
+    /// // full name.
+    /// let text: String = node
+    ///     .rpc(&app, "Elixir.String", "upcase", &[Term::from("hello")], second)
+    ///     .await?;
+    /// assert_eq!(text, "HELLO");
+    /// match node.rpc::<Term>(&app, "erlang", "no_such_function", &[], second).await {
+    ///     Err(RpcError::Error { reason, .. }) => assert!(reason.is_atom("undef")),
+    ///     other => println!("{other:?}"),
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// Why there is no result: what it raised, with the stack, or why nothing came.
@@ -276,7 +299,6 @@ impl Node {
         arguments: &[Term],
     ) -> Result<Outcome, CallError> {
         let link = self.reach(node).await?;
-        link.outbox.room().await;
         let request = self.identity().new_reference();
         let caller = self.calls().caller().clone();
         let spawn = SpawnRequest {
@@ -291,18 +313,10 @@ impl Node {
         let arguments: Vec<Term> = arguments.to_vec();
         let inner: [Term; 4] =
             [request.clone().into(), module.into(), function.into(), arguments.into()];
-        let waiting = self.calls().wait(request.clone());
-        self.bind_call(&link.atom, &request);
-        let mut call = Call {
-            node: self,
-            waiting,
-            at: link.atom.clone(),
-            reference: request,
-            target: None,
-            over: false,
-        };
-        let control = Control::SpawnRequest(Box::new(spawn));
-        self.signal(&link.atom, &control, &Term::from(inner.to_vec()));
+        let mut bytes = Vec::new();
+        write_term(&mut bytes, &Term::from(inner.to_vec())).map_err(SerError::from)?;
+        let mut call = self.begin(Some(link), request);
+        call.send(&Control::SpawnRequest(Box::new(spawn)), &bytes).await;
         Ok(call.outcome().await)
     }
 }
@@ -352,11 +366,19 @@ fn rpc_result<R: DeserializeOwned>(reason: &Term) -> Result<R, RpcError> {
     }
 }
 
+/// Whether a link took a message.
+enum Taken {
+    Yes,
+    /// It is closed.
+    No,
+}
+
 /// One call that is under way. Dropped before its outcome, it takes back its monitor.
 struct Call<'a> {
     node: &'a Node,
     waiting: Waiting<'a>,
-    at: Atom,
+    /// The link that it goes over, unless it stays here.
+    link: Option<Arc<PeerLink>>,
     reference: Reference,
     /// Whom it monitors; a spawned process is monitored from its beginning.
     target: Option<Target>,
@@ -364,6 +386,33 @@ struct Call<'a> {
 }
 
 impl Call<'_> {
+    /// Monitors the callee under the call's reference, until the call is over.
+    fn monitor(&mut self, target: Target) {
+        let from = self.node.calls().caller().clone();
+        let (target, reference) = (self.target.insert(target).clone(), self.reference.clone());
+        self.signal(&Control::Monitor { from, target, reference });
+    }
+
+    /// Sends the request. A link that is closed ends the call without our doing.
+    async fn send(&self, control: &Control, bytes: &[u8]) {
+        match &self.link {
+            Some(link) => {
+                self.node.push_when_room(link, control, bytes).await;
+            }
+            None => self.node.signal_with(&self.node.identity().atom, control, |out| {
+                out.extend_from_slice(bytes);
+                Ok::<_, Infallible>(())
+            }),
+        }
+    }
+
+    fn signal(&self, control: &Control) {
+        match &self.link {
+            Some(link) => self.node.push(link, control, no_payload),
+            None => self.node.signal_with(&self.node.identity().atom, control, no_payload),
+        }
+    }
+
     async fn outcome(&mut self) -> Outcome {
         let outcome = self.waiting.outcome().await;
         // After an end there is nothing to take back.
@@ -374,14 +423,13 @@ impl Call<'_> {
 
 impl Drop for Call<'_> {
     fn drop(&mut self) {
-        if let Some(link) = self.node.peers().link(&self.at) {
+        if let Some(link) = &self.link {
             link.bonds().watching.remove(&self.reference);
         }
         if let Some(target) = self.target.take().filter(|_| !self.over) {
             let from = self.node.calls().caller().clone();
             let reference = self.reference.clone();
-            let control = Control::Demonitor { from, target, reference };
-            self.node.signal_with(&self.at, &control, no_payload);
+            self.signal(&Control::Demonitor { from, target, reference });
         }
     }
 }

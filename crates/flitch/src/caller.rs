@@ -79,7 +79,11 @@ impl From {
     /// Ends the call with an exit: the monitor that the caller holds goes off.
     fn reject(&self, node: &Node, entry: &Entry, reason: &Term) {
         let Some(reference) = tag_reference(&self.tag) else { return };
-        let watcher = entry.bonds().watchers.remove(&reference);
+        // A reference that is not the caller's own is somebody else's monitor.
+        let mut bonds = entry.bonds();
+        let caller = bonds.watchers.get(&reference).is_some_and(|it| it.pid == self.pid);
+        let watcher = if caller { bonds.watchers.remove(&reference) } else { None };
+        drop(bonds);
         if let Some(watcher) = watcher {
             if let Some(link) = node.peers().link(&watcher.pid.node) {
                 link.bonds().watched.remove(&reference);
@@ -142,7 +146,10 @@ impl Drop for Open {
 impl<R> Drop for Caller<R> {
     fn drop(&mut self) {
         if let Some(open) = self.open.take() {
-            open.exit(&Term::atom("no_reply"));
+            // A server that panics ends with its own reason, which says more.
+            if !open.entry.is_panicking_here() {
+                open.exit(&Term::atom("no_reply"));
+            }
         }
     }
 }

@@ -9,7 +9,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use flitch_dist::Payload;
 use flitch_etf::{Limits, Pid, Reference, Term};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
+
+use crate::mailbox::{Incoming, Sender};
 
 /// What came of a call.
 #[derive(Debug)]
@@ -29,7 +31,7 @@ pub(crate) struct Calls {
     caller: Pid,
     waiting: Mutex<HashMap<Reference, oneshot::Sender<Outcome>>>,
     /// Messages to the caller that are no answers: requests to it as a group leader.
-    others: mpsc::Sender<Payload>,
+    others: Sender,
 }
 
 /// A call's place among those that wait, given up when it is dropped.
@@ -40,7 +42,7 @@ pub(crate) struct Waiting<'a> {
 }
 
 impl Calls {
-    pub(crate) fn new(caller: Pid, others: mpsc::Sender<Payload>) -> Self {
+    pub(crate) fn new(caller: Pid, others: Sender) -> Self {
         Self { caller, waiting: Mutex::default(), others }
     }
 
@@ -79,7 +81,7 @@ impl Calls {
         match answered(&payload) {
             Some(reference) => self.finish(&reference, Outcome::Reply(payload)),
             None => {
-                if self.others.try_send(payload).is_err() {
+                if self.others.push(Incoming::Message(payload)).is_err() {
                     tracing::warn!("a message to the caller was dropped: too many are waiting");
                 }
             }
@@ -141,13 +143,18 @@ mod tests {
     use flitch_etf::{Atom, ImproperList, write_term};
 
     use super::*;
+    use crate::mailbox::{Receiver, mailbox};
+
+    async fn is_empty(others: &mut Receiver) -> bool {
+        futures_util::FutureExt::now_or_never(others.next()).is_none()
+    }
 
     fn reference(number: u32) -> Reference {
         Reference::three(Atom::OK, 1, [number, 0, 0])
     }
 
-    fn calls() -> (Calls, mpsc::Receiver<Payload>) {
-        let (sender, receiver) = mpsc::channel(1);
+    fn calls() -> (Calls, Receiver) {
+        let (sender, receiver) = mailbox(1);
         let caller = Pid { node: Atom::OK, id: 1, serial: 0, creation: 1 };
         (Calls::new(caller, sender), receiver)
     }
@@ -174,7 +181,7 @@ mod tests {
         drop(calls.wait(reference(1)));
         assert!(calls.lock().is_empty());
         calls.reply_to_pid(payload(&Term::from((reference(1), 8))));
-        assert!(others.try_recv().is_err());
+        assert!(is_empty(&mut others).await);
     }
 
     #[tokio::test]
@@ -183,7 +190,8 @@ mod tests {
         let request = payload(&Term::from((Term::atom("io_request"), 1)));
         calls.reply_to_pid(request.clone());
         calls.reply_to_pid(request.clone());
-        assert_eq!(others.recv().await, Some(request));
-        assert!(others.try_recv().is_err());
+        let Some(Incoming::Message(first)) = others.next().await else { panic!("one fits") };
+        assert_eq!(first, request);
+        assert!(is_empty(&mut others).await);
     }
 }

@@ -2,13 +2,14 @@
 
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use flitch_dist::{Inbound, TickAction, Ticker};
 use flitch_handshake::Established;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::dial::ConnectError;
 use crate::node::Node;
@@ -17,6 +18,13 @@ use crate::peers::Verdict;
 
 /// How much memory the writer keeps between writes.
 const KEEP: usize = 256 * 1024;
+
+/// How long a peer may take nothing before servers stop waiting for it.
+const STALLED: Duration = Duration::from_secs(1);
+
+/// How long a peer has at our shutdown to read what we have sent and to close its side, and how
+/// long we go on to read what one has said that has closed.
+const FAREWELL: Duration = Duration::from_millis(250);
 
 impl Node {
     /// Makes a connection that has finished its handshake the link to its peer, and carries it
@@ -39,37 +47,78 @@ impl Node {
             }
         }
         self.peer_up(&link);
-        let node = self.clone();
+        // A shutdown that began meanwhile may have closed the links already.
+        if self.is_stopping() {
+            link.close(CloseReason::Shutdown);
+        }
+        let up = Up { node: self.clone(), link };
         self.tasks().spawn(async move {
-            carry(&node, &link, stream, &established.leftover).await;
-            node.peer_down(&link);
+            carry(&up.node, &up.link, stream, &established.leftover).await;
         });
         Ok(())
     }
 }
 
+/// A link that is up. However its task ends, everybody learns of it: a link that nobody carries
+/// and nobody ends would keep its peer out for ever.
+struct Up {
+    node: Node,
+    link: Arc<PeerLink>,
+}
+
+impl Drop for Up {
+    fn drop(&mut self) {
+        self.node.peer_down(&self.link);
+    }
+}
+
 async fn carry(node: &Node, link: &Arc<PeerLink>, stream: TcpStream, leftover: &[u8]) {
-    let (reader, writer) = stream.into_split();
+    let (mut reader, mut writer) = stream.into_split();
     let clock = Clock::new(node.settings().ticktime);
-    tokio::select! {
-        () = link.closing() => {}
-        reason = read(node, link, reader, leftover, &clock) => link.close(reason),
-        reason = write(link, writer, &clock) => link.close(reason),
+    let mut inbound = Inbound::new(node.settings().max_frame);
+    inbound.buffer().extend_from_slice(leftover);
+    let broken = tokio::select! {
+        () = link.closing() => None,
+        reason = read(node, link, &mut reader, &mut inbound, &clock) => {
+            link.close(reason);
+            None
+        }
+        reason = write(link, &mut writer, &clock) => Some(reason),
+    };
+    if let Some(reason) = broken {
+        if matches!(reason, CloseReason::Broken(_)) {
+            // A peer that has closed does not take what we write. What it said before is still
+            // to be read: why its processes ended, most likely.
+            let _ = timeout(FAREWELL, read(node, link, &mut reader, &mut inbound, &clock)).await;
+        }
+        link.close(reason);
+    }
+    if matches!(link.reason(), CloseReason::Shutdown) {
+        let _ = timeout(FAREWELL, farewell(&mut reader, &mut writer)).await;
+    }
+}
+
+/// Closes our half and reads on until the peer has closed its own: a stream that is closed with
+/// bytes unread is reset, and a reset takes with it what the peer has not read yet.
+async fn farewell(reader: &mut OwnedReadHalf, writer: &mut OwnedWriteHalf) {
+    if writer.shutdown().await.is_ok() {
+        let mut sink = [0; 4096];
+        while matches!(reader.read(&mut sink).await, Ok(1..)) {}
     }
 }
 
 async fn read(
     node: &Node,
     link: &Arc<PeerLink>,
-    mut stream: OwnedReadHalf,
-    leftover: &[u8],
+    stream: &mut OwnedReadHalf,
+    inbound: &mut Inbound,
     clock: &Clock,
 ) -> CloseReason {
-    let mut inbound = Inbound::new(node.settings().max_frame);
-    inbound.buffer().extend_from_slice(leftover);
     loop {
         loop {
             match inbound.poll_signal() {
+                // Closed meanwhile, by ourselves most likely: the peer floods us, or forges.
+                Ok(Some(_)) if link.is_closing() => return link.reason(),
                 Ok(Some(signal)) => node.deliver(Some(link), signal),
                 Ok(None) => break,
                 Err(error) => return CloseReason::Protocol(error),
@@ -83,7 +132,7 @@ async fn read(
     }
 }
 
-async fn write(link: &PeerLink, mut stream: OwnedWriteHalf, clock: &Clock) -> CloseReason {
+async fn write(link: &PeerLink, stream: &mut OwnedWriteHalf, clock: &Clock) -> CloseReason {
     let mut spare = Vec::new();
     loop {
         let bytes = tokio::select! {
@@ -97,7 +146,7 @@ async fn write(link: &PeerLink, mut stream: OwnedWriteHalf, clock: &Clock) -> Cl
             },
         };
         let Some(bytes) = bytes else { return CloseReason::Closed };
-        if let Err(reason) = write_out(&mut stream, &bytes, clock).await {
+        if let Err(reason) = write_out(link, stream, &bytes, clock).await {
             return reason;
         }
         clock.sent();
@@ -105,13 +154,17 @@ async fn write(link: &PeerLink, mut stream: OwnedWriteHalf, clock: &Clock) -> Cl
     }
 }
 
-/// Writes everything, watching meanwhile that the peer says something.
+/// Writes everything, watching meanwhile that the peer says something, and takes something: one
+/// that reads nothing for the whole `net_ticktime` has not seen our ticks either.
 async fn write_out(
+    link: &PeerLink,
     stream: &mut OwnedWriteHalf,
     mut bytes: &[u8],
     clock: &Clock,
 ) -> Result<(), CloseReason> {
+    let mut progress = Instant::now();
     while !bytes.is_empty() {
+        let patience = if link.outbox.is_stalled() { clock.ticktime } else { STALLED };
         let written = tokio::select! {
             written = stream.write(bytes) => written,
             // What is being written stands for a tick.
@@ -119,14 +172,30 @@ async fn write_out(
                 Some(reason) => return Err(reason),
                 None => continue,
             },
+            () = sleep_until(after(progress, patience)) => {
+                if link.outbox.is_stalled() {
+                    return Err(CloseReason::Stalled(clock.ticktime));
+                }
+                link.outbox.set_stalled(true);
+                continue;
+            }
         };
         match written {
             Ok(0) => return Err(CloseReason::Closed),
-            Ok(count) => bytes = bytes.get(count..).unwrap_or_default(),
+            Ok(count) => {
+                bytes = bytes.get(count..).unwrap_or_default();
+                progress = Instant::now();
+                link.outbox.set_stalled(false);
+            }
             Err(error) => return Err(broken(&error)),
         }
     }
     Ok(())
+}
+
+/// A wait that the clock cannot express is as good as none that ends.
+fn after(start: Instant, wait: Duration) -> Instant {
+    start + wait.min(Duration::from_secs(u32::MAX.into()))
 }
 
 fn broken(error: &io::Error) -> CloseReason {
@@ -136,11 +205,11 @@ fn broken(error: &io::Error) -> CloseReason {
 /// The ticker of a link, beside a clock.
 struct Clock {
     ticker: Mutex<Ticker>,
-    ticktime: std::time::Duration,
+    ticktime: Duration,
 }
 
 impl Clock {
-    fn new(ticktime: std::time::Duration) -> Self {
+    fn new(ticktime: Duration) -> Self {
         let now = Instant::now().into_std();
         Self { ticker: Mutex::new(Ticker::new(ticktime, now)), ticktime }
     }

@@ -5,15 +5,23 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use flitch_epmd::{DistVersions, address, client};
-use flitch_handshake::{Event, Handshake, HandshakeError};
+use flitch_handshake::{Cause, Event, Handshake, HandshakeError};
 use flitch_name::{NameError, NodeName};
 use tokio::net::TcpStream;
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use crate::node::Node;
 use crate::peer_link::PeerLink;
-use crate::peers::Want;
+use crate::peers::{Attempt, Want};
 use crate::shake::{Answer, Asked, shake};
+
+/// How long a peer that states a name may keep us from dialling that name. Who knows the cookie
+/// is in within milliseconds.
+const COMING_IN: Duration = Duration::from_millis(500);
+
+/// How long to wait for the peer's own connection, after it has refused ours for that one, before
+/// ours is tried again.
+const RIVAL: Duration = Duration::from_millis(100);
 
 /// How the port of a peer is found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -116,6 +124,15 @@ impl ConnectError {
             Self::Handshake(_) | Self::Superseded(_) => Stage::Handshake,
         }
     }
+
+    /// Whether this attempt gave way to another connection with the same peer.
+    fn is_rivalry(&self) -> bool {
+        match self {
+            Self::Superseded(_) => true,
+            Self::Handshake(error) => matches!(error.cause, Cause::Nok | Cause::GivenUp),
+            _ => false,
+        }
+    }
 }
 
 impl Stage {
@@ -146,33 +163,62 @@ impl Node {
                 us_long,
             });
         }
+        let atom = crate::node_atom(name);
+        let patience = Instant::now() + COMING_IN;
         loop {
+            // Calls that are under way may still use the links that are there.
             if self.is_stopping() {
-                return Err(ConnectError::Shutdown);
+                return self.peers().link(&atom).ok_or(ConnectError::Shutdown);
             }
-            let mut changes = match self.peers().want(name) {
+            let patient = Instant::now() < patience;
+            let mut changes = match self.peers().want(name, patient) {
                 Want::Up(link) => return Ok(link),
                 Want::Wait(changes) => changes,
-                Want::Dial(changes) => {
+                Want::Dial(changes, lost) => {
                     // A task of its own: others wait for it too, whatever becomes of this caller.
                     let (node, name) = (self.clone(), name.clone());
                     self.tasks().spawn(async move {
-                        let error = node.dial(&name).await.err();
+                        let error = tokio::select! {
+                            biased;
+                            () = node.stopping() => Some(ConnectError::Shutdown),
+                            dialled = node.dial(&name) => dialled.err(),
+                            // What is still under way must not come up behind the other's end.
+                            () = lost.cancelled() => None,
+                        };
                         node.peers().dialled(&name, error);
                     });
                     changes
                 }
             };
             // An end of the changes is one too.
-            let _ = changes.changed().await;
+            if !patient {
+                let _ = changes.changed().await;
+            } else if timeout_at(patience, changes.changed()).await.is_err() {
+                continue;
+            }
             let failed = changes.borrow().clone();
-            if let (Some(error), None) = (failed, self.peers().link(&crate::node_atom(name))) {
+            if let (Some(error), None) = (failed, self.peers().link(&atom)) {
                 return Err(error);
             }
         }
     }
 
+    /// Dials, and again if the peer refuses us because it dials us itself: its connection comes
+    /// in, which ends this, or ours is let in when that has failed. (`dist_util`, `recv_status`:
+    /// `nok`.)
     async fn dial(&self, name: &NodeName) -> Result<(), ConnectError> {
+        let until = Instant::now() + self.settings().setup_timeout;
+        loop {
+            let error = match self.dial_once(name).await {
+                Err(error) if error.is_rivalry() && Instant::now() < until => error,
+                done => return done,
+            };
+            tracing::debug!(peer = %name, %error, "the peer's own connection comes first");
+            sleep(RIVAL).await;
+        }
+    }
+
+    async fn dial_once(&self, name: &NodeName) -> Result<(), ConnectError> {
         let patience = self.settings().setup_timeout;
         let mut failed = None;
         for host in resolve(name.host(), patience).await? {
@@ -241,10 +287,27 @@ struct Dialled<'a> {
 impl Answer for Dialled<'_> {
     async fn answer(&mut self, machine: &mut Handshake, event: &Event) -> Asked {
         match event {
-            Event::AliveAsked => {
-                machine.answer_alive(self.node.peers().is_dialling(self.name)).into()
-            }
+            Event::AliveAsked => machine.answer_alive(self.stands().await).into(),
             _ => Asked::Unexpected,
+        }
+    }
+}
+
+impl Dialled<'_> {
+    /// Whether our attempt is the one that counts. Waits for a peer that is coming in meanwhile:
+    /// the link that it sees may be that very connection.
+    async fn stands(&self) -> bool {
+        let patience = Instant::now() + COMING_IN;
+        loop {
+            match self.node.peers().attempt(self.name) {
+                Attempt::Stands => return true,
+                Attempt::Lost => return false,
+                Attempt::Contested(mut changes) => {
+                    if timeout_at(patience, changes.changed()).await.is_err() {
+                        return true;
+                    }
+                }
+            }
         }
     }
 }

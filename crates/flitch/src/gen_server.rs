@@ -46,6 +46,35 @@ use crate::process::{ExitReason, Process};
 ///     }
 /// }
 /// ```
+///
+/// A server that watches others does so from [`GenServer::init`]:
+///
+/// ```
+/// use flitch::{Caller, GenServer, Info, Pid, Process, Term};
+///
+/// /// Keeps an eye on a worker on another node.
+/// struct Guard { worker: Pid, lost: Option<Term> }
+///
+/// impl GenServer for Guard {
+///     type Call = Term;
+///     type Cast = Term;
+///     type Reply = Option<Term>;
+///
+///     async fn init(&mut self, process: &Process) {
+///         process.trap_exit(true);           // Process.flag(:trap_exit, true)
+///         process.link(&self.worker);        // Process.link(worker)
+///     }
+///     async fn handle_call(&mut self, _: Term, caller: Caller<Option<Term>>) {
+///         caller.reply(self.lost.clone());   // nil while all is well
+///     }
+///     async fn handle_cast(&mut self, _: Term) {}
+///     async fn handle_info(&mut self, info: Info) {
+///         if let Info::Exit { reason, .. } = info {
+///             self.lost = Some(reason);      // {:EXIT, worker, reason}
+///         }
+///     }
+/// }
+/// ```
 pub trait GenServer: Send + 'static {
     /// What `GenServer.call` brings.
     type Call: DeserializeOwned + Send;
@@ -53,6 +82,13 @@ pub trait GenServer: Send + 'static {
     type Cast: DeserializeOwned + Send;
     /// What answers a call.
     type Reply: Serialize + Send;
+
+    /// The server begins: the moment to trap exits, to link, and to monitor. What comes of that is
+    /// for [`GenServer::handle_info`].
+    fn init(&mut self, process: &Process) -> impl Future<Output = ()> + Send {
+        let _ = process;
+        ready(())
+    }
 
     /// A call. The answer may be given now or later: `caller` can be kept and moved.
     fn handle_call(
@@ -71,7 +107,8 @@ pub trait GenServer: Send + 'static {
         ready(())
     }
 
-    /// The server is about to end in order: it was stopped, or the node shuts down.
+    /// The server is about to end in order: it was stopped, or the node shuts down. A node that
+    /// shuts down waits for it as long as its [`drain`](crate::NodeBuilder::drain) has left.
     fn terminate(&mut self, reason: &ExitReason) -> impl Future<Output = ()> + Send {
         let _ = reason;
         ready(())
@@ -104,6 +141,7 @@ pub enum Info {
 
 /// The life of a server.
 pub(crate) async fn serve<S: GenServer>(mut server: S, mut process: Process) -> ExitReason {
+    server.init(&process).await;
     while let Some(incoming) = process.mailbox.next().await {
         let stop = match incoming {
             Incoming::Message(payload) => handle(&mut server, &process, payload).await,
@@ -119,6 +157,8 @@ pub(crate) async fn serve<S: GenServer>(mut server: S, mut process: Process) -> 
         };
         if let Some(reason) = stop {
             server.terminate(&reason).await;
+            // Before the server is dropped: callers that it has not answered learn this reason.
+            process.node.process_ended(&process.entry, &reason.0);
             return reason;
         }
     }
@@ -182,7 +222,8 @@ fn envelope(reader: &mut Reader<'_>) -> Option<Atom> {
 }
 
 /// Waits until a peer that reads slowly has room for more answers, so that a fast server does not
-/// fill our memory with them.
+/// fill our memory with them. One that does not read at all loses the link when its answers are
+/// too many, and holds up nobody else.
 async fn room(node: &Node, peer: &Atom) {
     if let Some(link) = node.peers().link(peer) {
         link.outbox.room().await;

@@ -39,11 +39,6 @@ impl Identity {
         let words = [(number & 0x3_ffff) as u32, (number >> 18) as u32, (number >> 50) as u32];
         Reference::three(self.atom.clone(), self.creation.value(), words)
     }
-
-    /// Whether a pid is of this life of this node.
-    pub(crate) fn made(&self, pid: &Pid) -> bool {
-        pid.node == self.atom && pid.creation == self.creation.value()
-    }
 }
 
 /// A node's name as the atom that it is on the wire. Names are checked to fit.

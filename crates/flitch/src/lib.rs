@@ -47,6 +47,7 @@ mod registration;
 mod router;
 mod shake;
 mod system;
+mod throttle;
 
 pub use builder::{NodeBuilder, StartError};
 pub use call::{CallError, RpcError, SendError};

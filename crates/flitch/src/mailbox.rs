@@ -37,10 +37,15 @@ impl Incoming {
     /// What a message costs beside its bytes.
     const OVERHEAD: usize = 128;
 
-    fn cost(&self) -> usize {
+    /// How many times its bytes a decoded reason takes, at the worst a peer can do: 32 bytes for
+    /// one that was an empty list.
+    const DECODED: usize = 32;
+
+    /// What it takes in memory, with a reason in it that was so many bytes long.
+    fn cost(&self, reason: usize) -> usize {
         match self {
             Self::Message(payload) => payload.len() + Self::OVERHEAD,
-            _ => Self::OVERHEAD,
+            _ => reason.saturating_mul(Self::DECODED) + Self::OVERHEAD,
         }
     }
 }
@@ -48,14 +53,14 @@ impl Incoming {
 /// The end that is written to, by any number of writers.
 #[derive(Clone)]
 pub(crate) struct Sender {
-    queue: mpsc::UnboundedSender<Incoming>,
+    queue: mpsc::UnboundedSender<(Incoming, usize)>,
     queued: Arc<AtomicUsize>,
     limit: usize,
 }
 
 /// The end of the process.
 pub(crate) struct Receiver {
-    queue: mpsc::UnboundedReceiver<Incoming>,
+    queue: mpsc::UnboundedReceiver<(Incoming, usize)>,
     queued: Arc<AtomicUsize>,
 }
 
@@ -80,14 +85,25 @@ pub(crate) fn mailbox(limit: usize) -> (Sender, Receiver) {
 
 impl Sender {
     pub(crate) fn push(&self, incoming: Incoming) -> Result<(), Refused> {
-        let cost = incoming.cost();
-        // A message over the limit by itself still fits into an empty mailbox.
+        self.push_with(incoming, 0)
+    }
+
+    /// Likewise, for what has a reason in it that was so many bytes long.
+    pub(crate) fn push_with(&self, incoming: Incoming, reason: usize) -> Result<(), Refused> {
+        let cost = incoming.cost(reason);
+        // A message over the limit by itself still fits into an empty mailbox, and the order to
+        // end into any.
+        let always = matches!(incoming, Incoming::Shutdown);
         let before = self.queued.fetch_add(cost, Ordering::AcqRel);
-        if before > 0 && before + cost > self.limit {
+        if before > 0 && before.saturating_add(cost) > self.limit && !always {
             self.queued.fetch_sub(cost, Ordering::AcqRel);
             return Err(Refused::Full);
         }
-        self.queue.send(incoming).map_err(|_| Refused::Gone)
+        self.queue.send((incoming, cost)).map_err(|_| {
+            // Nobody will take it out again.
+            self.queued.fetch_sub(cost, Ordering::AcqRel);
+            Refused::Gone
+        })
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -98,8 +114,8 @@ impl Sender {
 impl Receiver {
     /// The next of what waits. `None` when nobody can write any more.
     pub(crate) async fn next(&mut self) -> Option<Incoming> {
-        let incoming = self.queue.recv().await?;
-        self.queued.fetch_sub(incoming.cost(), Ordering::AcqRel);
+        let (incoming, cost) = self.queue.recv().await?;
+        self.queued.fetch_sub(cost, Ordering::AcqRel);
         Some(incoming)
     }
 }
@@ -137,6 +153,25 @@ mod tests {
     fn the_mailbox_of_a_process_that_is_gone_says_so() {
         let (sender, receiver) = mailbox(1000);
         drop(receiver);
-        assert_eq!(sender.push(message(1)), Err(Refused::Gone));
+        for _ in 0..100 {
+            assert_eq!(sender.push(message(100)), Err(Refused::Gone), "and never that it is full");
+        }
+        assert!(sender.is_empty());
+    }
+
+    #[test]
+    fn a_reason_counts_with_what_it_takes_in_memory() {
+        let (sender, _receiver) = mailbox(10_000);
+        let pid = Pid { node: flitch_etf::Atom::OK, id: 1, serial: 0, creation: 1 };
+        let exit = || Incoming::Exit { from: pid.clone(), reason: Term::empty_list() };
+        assert_eq!(sender.push_with(exit(), 200), Ok(()));
+        assert_eq!(sender.push_with(exit(), 200), Err(Refused::Full));
+    }
+
+    #[test]
+    fn the_order_to_end_fits_into_a_full_mailbox() {
+        let (sender, _receiver) = mailbox(1000);
+        assert_eq!(sender.push(message(10_000)), Ok(()));
+        assert_eq!(sender.push(Incoming::Shutdown), Ok(()));
     }
 }

@@ -11,6 +11,7 @@ use flitch_etf::{Pid, Term};
 use flitch_handshake::{self as handshake, Flags};
 use flitch_name::{Creation, NodeName};
 use futures_util::FutureExt;
+use futures_util::future::join_all;
 use tokio::sync::{broadcast, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -21,11 +22,12 @@ use crate::cookie::Cookie;
 use crate::dial::{ConnectError, PeerPort};
 use crate::gen_server::{GenServer, serve};
 use crate::identity::Identity;
-use crate::mailbox::{Incoming, mailbox};
+use crate::mailbox::{self, Incoming};
 use crate::peer_link::CloseReason;
 use crate::peers::Peers;
 use crate::process::{Entry, ExitReason, Process, ProcessHandle};
 use crate::processes::{Processes, RegisterError};
+use crate::throttle::Throttle;
 
 /// A node of a BEAM cluster.
 ///
@@ -47,6 +49,8 @@ pub(crate) struct Shared {
     started: Instant,
     /// Cancelled first: nobody new comes in.
     stop: CancellationToken,
+    /// Cancelled last: there are no calls any more whose output may come.
+    ended: CancellationToken,
     /// Everything that runs but the processes.
     tasks: TaskTracker,
     /// The processes.
@@ -90,6 +94,8 @@ pub(crate) struct Stats {
     pub(crate) sent: AtomicU64,
     pub(crate) unknown: AtomicU64,
     pub(crate) unlinks: AtomicU64,
+    pub(crate) strangers: Throttle,
+    pub(crate) spawns: Throttle,
     /// Calls that were received and have no answer yet.
     pub(crate) open_calls: AtomicUsize,
 }
@@ -128,6 +134,9 @@ pub struct NodeInfo {
 /// How many events may wait for a slow listener.
 const EVENTS: usize = 1024;
 
+/// How long a process has at the least to end in order, and a link to be flushed.
+const LAST_WORDS: Duration = Duration::from_millis(250);
+
 /// How often a node that shuts down looks whether its calls are answered.
 const DRAIN_STEP: Duration = Duration::from_millis(5);
 
@@ -143,10 +152,10 @@ impl Node {
         port: u16,
         cookie: Cookie,
         settings: Settings,
-    ) -> (Self, tokio::sync::mpsc::Receiver<flitch_dist::Payload>) {
+    ) -> (Self, mailbox::Receiver) {
         let seed = u64::from(random_u32()) << 18;
         let identity = Identity::new(name, creation, seed);
-        let (others, requests) = tokio::sync::mpsc::channel(crate::system::WAITING);
+        let (others, requests) = mailbox::mailbox(crate::system::WAITING);
         let calls = Calls::new(identity.new_pid(), others);
         let shared = Shared {
             identity,
@@ -160,6 +169,7 @@ impl Node {
             events: broadcast::channel(EVENTS).0,
             started: Instant::now(),
             stop: CancellationToken::new(),
+            ended: CancellationToken::new(),
             tasks: TaskTracker::new(),
             running: TaskTracker::new(),
             unregistered: watch::channel(true).0,
@@ -244,12 +254,13 @@ impl Node {
         B::Output: Into<ExitReason>,
     {
         let pid = self.0.identity.new_pid();
-        let (sender, receiver) = mailbox(self.0.settings.mailbox_limit);
+        let (sender, receiver) = mailbox::mailbox(self.0.settings.mailbox_limit);
         let entry = Arc::new(Entry::new(pid.clone(), sender));
         self.0.processes.insert(&entry);
         let (node, running) = (self.clone(), Arc::clone(&entry));
         self.0.running.spawn(async move {
             let entry = Arc::clone(&running);
+            entry.begin();
             let process = Process { node: node.clone(), entry: running, mailbox: receiver };
             let body = async move { body(process).await.into() };
             let mut body = std::pin::pin!(AssertUnwindSafe(body).catch_unwind());
@@ -284,18 +295,23 @@ impl Node {
 
     /// Ends the node in order: nobody new comes in, the name leaves EPMD, calls that are under
     /// way are answered, processes end with the reason `shutdown` and whoever watches them learns
-    /// it, and the links close. Takes as long as the calls, and at most a few seconds.
+    /// it, and the links close. Takes as long as the calls and the ends of the servers do, and at
+    /// most about two seconds longer than the [`drain`](crate::NodeBuilder::drain).
     pub async fn shutdown(&self) {
         self.0.stop.cancel();
         let mut unregistered = self.0.unregistered.subscribe();
         let unregistered = unregistered.wait_for(|out| *out);
         let _ = tokio::time::timeout(Duration::from_secs(1), unregistered).await;
-        let _ = tokio::time::timeout(self.0.settings.drain, self.drained()).await;
-        self.end_processes().await;
-        for link in self.0.peers.links() {
-            let _ = tokio::time::timeout(Duration::from_millis(250), link.outbox.flushed()).await;
+        let patience = tokio::time::Instant::now() + self.0.settings.drain;
+        let _ = tokio::time::timeout_at(patience, self.drained()).await;
+        self.end_processes(patience).await;
+        let links = self.0.peers.links();
+        join_all(links.iter().map(|link| async {
+            let _ = tokio::time::timeout(LAST_WORDS, link.outbox.flushed()).await;
             link.close(CloseReason::Shutdown);
-        }
+        }))
+        .await;
+        self.0.ended.cancel();
         self.0.tasks.close();
         let _ = tokio::time::timeout(Duration::from_millis(500), self.0.tasks.wait()).await;
     }
@@ -311,23 +327,28 @@ impl Node {
         }
     }
 
-    async fn end_processes(&self) {
+    /// Ends the processes. They have what is left of the drain for it, and a moment in any case.
+    async fn end_processes(&self, patience: tokio::time::Instant) {
         self.0.running.close();
         for entry in self.0.processes.all() {
             entry.push(Incoming::Shutdown);
         }
-        let patience = Duration::from_millis(250);
-        if tokio::time::timeout(patience, self.0.running.wait()).await.is_err() {
+        let patience = patience.max(tokio::time::Instant::now() + LAST_WORDS);
+        if tokio::time::timeout_at(patience, self.0.running.wait()).await.is_err() {
             for entry in self.0.processes.all() {
                 entry.end(Term::atom("shutdown"));
             }
-            let _ = tokio::time::timeout(patience, self.0.running.wait()).await;
+            let _ = tokio::time::timeout(LAST_WORDS, self.0.running.wait()).await;
         }
     }
 
     /// Waits until the node is told to stop.
     pub async fn stopping(&self) {
         self.0.stop.cancelled().await;
+    }
+
+    pub(crate) async fn ended(&self) {
+        self.0.ended.cancelled().await;
     }
 
     pub(crate) fn is_stopping(&self) -> bool {

@@ -3,6 +3,7 @@
 //! Senders encode straight into the buffer; the writer takes all that has gathered and writes it
 //! at once. So many small replies become one write, and nothing is queued twice.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use flitch_dist::{Control, Outbound};
@@ -16,13 +17,27 @@ pub(crate) struct Outbox {
     /// Rung when there is room again.
     drained: Notify,
     limit: usize,
+    /// The peer takes nothing at the moment.
+    stalled: AtomicBool,
 }
 
 struct State {
     outbound: Outbound,
     closed: bool,
-    /// The writer holds bytes that are not on the wire yet.
-    writing: bool,
+    /// Bytes that the writer holds and that are not on the wire yet.
+    writing: usize,
+}
+
+impl State {
+    fn append<E>(
+        &mut self,
+        control: &Control,
+        write: impl FnOnce(&mut Vec<u8>) -> Result<(), E>,
+    ) -> Result<bool, NotSent<E>> {
+        let first = self.outbound.is_empty();
+        self.outbound.send(control, write).map_err(NotSent::Encode)?;
+        Ok(first)
+    }
 }
 
 /// Why nothing was sent.
@@ -37,19 +52,26 @@ pub(crate) enum NotSent<E> {
 }
 
 impl Outbox {
-    /// Above the limit, senders that can wait do so; those that cannot may go this much further.
+    /// Above the limit, senders that can wait do so. Those that cannot may go this much further,
+    /// counting what the writer holds.
     const HARD_LIMIT: usize = 4;
 
     pub(crate) fn new(limit: usize) -> Self {
-        let state = State { outbound: Outbound::new(), closed: false, writing: false };
-        Self { state: Mutex::new(state), filled: Notify::new(), drained: Notify::new(), limit }
+        let state = State { outbound: Outbound::new(), closed: false, writing: 0 };
+        Self {
+            state: Mutex::new(state),
+            filled: Notify::new(),
+            drained: Notify::new(),
+            limit,
+            stalled: AtomicBool::new(false),
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Appends a control message and the payload that `write` writes.
+    /// Appends a control message and the payload that `write` writes, without waiting.
     pub(crate) fn push<E>(
         &self,
         control: &Control,
@@ -59,16 +81,42 @@ impl Outbox {
         if state.closed {
             return Err(NotSent::Closed);
         }
-        let before = state.outbound.len();
-        if before > self.limit.saturating_mul(Self::HARD_LIMIT) {
+        let waiting = state.outbound.len().saturating_add(state.writing);
+        if waiting > self.limit.saturating_mul(Self::HARD_LIMIT) {
             return Err(NotSent::Overflow);
         }
-        state.outbound.send(control, write).map_err(NotSent::Encode)?;
+        let first = state.append(control, write)?;
         drop(state);
-        if before == 0 {
+        if first {
             self.filled.notify_one();
         }
         Ok(())
+    }
+
+    /// Appends likewise as soon as there is room. To look and to append is one step, so that many
+    /// who waited for the same room do not fill it many times over.
+    pub(crate) async fn push_when_room<E>(
+        &self,
+        control: &Control,
+        write: impl FnOnce(&mut Vec<u8>) -> Result<(), E>,
+    ) -> Result<(), NotSent<E>> {
+        loop {
+            {
+                let mut state = self.lock();
+                if state.closed {
+                    return Err(NotSent::Closed);
+                }
+                if state.outbound.len() <= self.limit {
+                    let first = state.append(control, write)?;
+                    drop(state);
+                    if first {
+                        self.filled.notify_one();
+                    }
+                    return Ok(());
+                }
+            }
+            self.until_drained(|state| state.outbound.len() <= self.limit).await;
+        }
     }
 
     /// Appends a tick.
@@ -77,37 +125,41 @@ impl Outbox {
         self.filled.notify_one();
     }
 
-    /// Whether a sender had better wait.
-    pub(crate) fn is_full(&self) -> bool {
-        let state = self.lock();
-        !state.closed && state.outbound.len() > self.limit
-    }
-
-    /// Waits until there is room, or the link is closed.
+    /// Waits until there is room, the link is closed, or the peer takes nothing at all: who
+    /// serves others too cannot wait for such a peer.
     pub(crate) async fn room(&self) {
-        while self.is_full() {
-            let mut drained = std::pin::pin!(self.drained.notified());
-            drained.as_mut().enable();
-            if self.is_full() {
-                drained.await;
-            }
-        }
-    }
-
-    fn is_flushed(&self) -> bool {
-        let state = self.lock();
-        state.closed || (state.outbound.is_empty() && !state.writing)
+        self.until_drained(|state| state.outbound.len() <= self.limit || self.is_stalled()).await;
     }
 
     /// Waits until everything is written, or the link is closed.
     pub(crate) async fn flushed(&self) {
-        while !self.is_flushed() {
+        self.until_drained(|state| state.outbound.is_empty() && state.writing == 0).await;
+    }
+
+    /// Waits until `done`, or the link is closed.
+    async fn until_drained(&self, done: impl Fn(&State) -> bool) {
+        let done = || {
+            let state = self.lock();
+            state.closed || done(&state)
+        };
+        while !done() {
             let mut drained = std::pin::pin!(self.drained.notified());
             drained.as_mut().enable();
-            if !self.is_flushed() {
+            if !done() {
                 drained.await;
             }
         }
+    }
+
+    /// For the writer: whether the peer takes nothing at the moment.
+    pub(crate) fn set_stalled(&self, stalled: bool) {
+        if self.stalled.swap(stalled, Ordering::AcqRel) != stalled && stalled {
+            self.drained.notify_waiters();
+        }
+    }
+
+    pub(crate) fn is_stalled(&self) -> bool {
+        self.stalled.load(Ordering::Acquire)
     }
 
     /// For the writer: the bytes that have gathered, in exchange for an empty buffer. `None` when
@@ -120,8 +172,8 @@ impl Outbox {
                 if state.closed {
                     return None;
                 }
-                state.writing = !state.outbound.is_empty();
-                if state.writing {
+                state.writing = state.outbound.len();
+                if state.writing > 0 {
                     let bytes = state.outbound.take(spare);
                     drop(state);
                     self.drained.notify_waiters();
@@ -138,6 +190,7 @@ impl Outbox {
         let mut state = self.lock();
         state.closed = true;
         state.outbound = Outbound::new();
+        state.writing = 0;
         drop(state);
         self.filled.notify_one();
         self.drained.notify_waiters();
@@ -190,6 +243,51 @@ mod tests {
         let outbox = Outbox::new(100);
         push(&outbox, 500).unwrap();
         assert!(matches!(push(&outbox, 1), Err(NotSent::Overflow)));
+    }
+
+    #[tokio::test]
+    async fn many_who_wait_for_the_same_room_do_not_overflow_it_when_it_comes() {
+        let outbox = std::sync::Arc::new(Outbox::new(100));
+        push(&outbox, 200).unwrap();
+        let send = |outbox: std::sync::Arc<Outbox>| async move {
+            let to = Pid { node: Atom::OK, id: 1, serial: 0, creation: 1 };
+            let write = |out: &mut Vec<u8>| {
+                out.resize(out.len() + 200, 106);
+                Ok::<_, Infallible>(())
+            };
+            outbox.push_when_room(&Control::Send { from: None, to }, write).await.unwrap();
+        };
+        let mut senders = tokio::task::JoinSet::new();
+        for _ in 0..20 {
+            senders.spawn(send(std::sync::Arc::clone(&outbox)));
+        }
+        let mut largest = 0;
+        while !senders.is_empty() {
+            largest = largest.max(outbox.next(Vec::new()).await.unwrap().len());
+            while senders.try_join_next().is_some() {}
+            tokio::task::yield_now().await;
+        }
+        assert!(largest < 2 * 300, "{largest} bytes at once");
+    }
+
+    #[tokio::test]
+    async fn what_the_writer_holds_counts_too() {
+        let outbox = Outbox::new(100);
+        push(&outbox, 500).unwrap();
+        let held = outbox.next(Vec::new()).await.unwrap();
+        assert!(matches!(push(&outbox, 1), Err(NotSent::Overflow)));
+        assert!(held.len() > 400);
+    }
+
+    #[tokio::test]
+    async fn a_server_does_not_wait_for_a_peer_that_takes_nothing() {
+        let outbox = Outbox::new(100);
+        push(&outbox, 200).unwrap();
+        let (room, ()) = tokio::join!(
+            tokio::time::timeout(std::time::Duration::from_secs(5), outbox.room()),
+            async { outbox.set_stalled(true) },
+        );
+        room.unwrap();
     }
 
     #[tokio::test]

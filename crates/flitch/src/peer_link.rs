@@ -69,6 +69,9 @@ pub enum CloseReason {
     /// The peer does not read what we send.
     #[error("the peer does not read: more waits for it than a link may hold")]
     Overflow,
+    /// The peer has read nothing for the whole `net_ticktime`, though there was something.
+    #[error("the peer took nothing of what waits for it for {0:?}")]
+    Stalled(std::time::Duration),
     /// The peer has made more links and monitors than it may.
     #[error("the peer has too many links and monitors")]
     TooManyBonds,

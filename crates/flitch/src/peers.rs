@@ -10,6 +10,7 @@ use flitch_etf::Atom;
 use flitch_handshake::Decision;
 use flitch_name::NodeName;
 use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 
 use crate::dial::ConnectError;
 use crate::identity::node_atom;
@@ -25,12 +26,19 @@ pub(crate) struct Peers {
 #[derive(Default)]
 struct Peer {
     up: Option<Arc<PeerLink>>,
-    dialling: bool,
+    /// Somebody dials; cancelled when another connection has won.
+    dialling: Option<CancellationToken>,
     /// Handshakes of this name that were answered `ok` and are under way.
     accepting: usize,
-    /// Told whenever one of the above changes; holds the error of the last attempt to dial.
+    /// Told whenever one of the above changes in a way that somebody may wait for; holds the
+    /// error of the attempt to dial that has just failed, if that is the change.
     changes: watch::Sender<Option<ConnectError>>,
+    /// What is to be bound to the next link before anything else goes over it.
+    waiting: Vec<Bind>,
 }
+
+/// Binds something to a link. Runs under the table's lock.
+pub(crate) type Bind = Box<dyn FnOnce(Option<&PeerLink>) + Send>;
 
 impl Peer {
     fn live(&self) -> Option<&Arc<PeerLink>> {
@@ -38,7 +46,14 @@ impl Peer {
     }
 
     fn is_idle(&self) -> bool {
-        self.up.is_none() && !self.dialling && self.accepting == 0
+        self.up.is_none()
+            && self.dialling.is_none()
+            && self.accepting == 0
+            && self.waiting.is_empty()
+    }
+
+    fn tell(&self, error: Option<ConnectError>) {
+        self.changes.send_replace(error);
     }
 }
 
@@ -48,8 +63,19 @@ pub(crate) enum Want {
     Up(Arc<PeerLink>),
     /// An attempt is under way: look again when something changes.
     Wait(watch::Receiver<Option<ConnectError>>),
-    /// Dial, and wait likewise. The table has it on record that somebody dials.
-    Dial(watch::Receiver<Option<ConnectError>>),
+    /// Dial, and wait likewise. The table has it on record that somebody dials, and cancels the
+    /// token when that has become pointless.
+    Dial(watch::Receiver<Option<ConnectError>>, CancellationToken),
+}
+
+/// How an attempt to dial stands when the peer asks whether its link to us is dead.
+pub(crate) enum Attempt {
+    /// It is on record, and the peer's link is a leftover.
+    Stands,
+    /// Another connection is up.
+    Lost,
+    /// The peer, or somebody in its name, is coming in: look again when something changes.
+    Contested(watch::Receiver<Option<ConnectError>>),
 }
 
 /// What becomes of a connection that has finished its handshake.
@@ -67,12 +93,11 @@ impl Peers {
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Changes what is known of a node, tells who waits, and forgets it if nothing is left.
+    /// Changes what is known of a node, and forgets it if nothing is left.
     fn update<R>(&self, name: &Atom, change: impl FnOnce(&mut Peer) -> R) -> R {
         let mut table = self.lock();
         let peer = table.entry(name.clone()).or_default();
         let result = change(peer);
-        peer.changes.send_modify(|_| ());
         if peer.is_idle() {
             table.remove(name);
         }
@@ -89,35 +114,64 @@ impl Peers {
         self.lock().values().filter_map(|peer| peer.live().cloned()).collect()
     }
 
-    /// Somebody wants a link to a node.
-    pub(crate) fn want(&self, name: &NodeName) -> Want {
+    /// Somebody wants a link to a node. Who is `patient` gives a peer that is coming in the time
+    /// to arrive. Its name is not proved yet, so nobody is patient for long.
+    pub(crate) fn want(&self, name: &NodeName, patient: bool) -> Want {
         self.update(&node_atom(name), |peer| {
             if let Some(link) = peer.live() {
                 return Want::Up(Arc::clone(link));
             }
-            let changes = peer.changes.subscribe();
             // A link that is going has to be gone first, lest its end be taken for the new one's.
-            if peer.dialling || peer.accepting > 0 || peer.up.is_some() {
-                return Want::Wait(changes);
+            if peer.dialling.is_some() || peer.up.is_some() || (patient && peer.accepting > 0) {
+                return Want::Wait(peer.changes.subscribe());
             }
-            peer.dialling = true;
-            Want::Dial(changes)
+            let lost = CancellationToken::new();
+            peer.dialling = Some(lost.clone());
+            // The error of an earlier attempt is not this one's.
+            peer.tell(None);
+            Want::Dial(peer.changes.subscribe(), lost)
         })
+    }
+
+    /// Binds something to the link to a node: now if it is up, else when it comes up, in the order
+    /// of these calls and before anything that is sent. Whether it was now.
+    pub(crate) fn bind(&self, node: &Atom, bind: Bind) -> bool {
+        self.update(node, |peer| match peer.live() {
+            Some(link) => {
+                bind(Some(link));
+                true
+            }
+            None => {
+                peer.waiting.push(bind);
+                false
+            }
+        })
+    }
+
+    /// Nothing comes up: what waits to be bound learns it.
+    pub(crate) fn unbind(&self, node: &Atom) {
+        self.update(node, |peer| {
+            for bind in std::mem::take(&mut peer.waiting) {
+                bind(None);
+            }
+        });
     }
 
     /// An attempt to dial is over.
     pub(crate) fn dialled(&self, name: &NodeName, error: Option<ConnectError>) {
         self.update(&node_atom(name), |peer| {
-            peer.dialling = false;
-            if peer.up.is_none() {
-                peer.changes.send_replace(error);
-            }
+            peer.dialling = None;
+            peer.tell(error.filter(|_| peer.up.is_none()));
         });
     }
 
-    /// Whether our attempt to dial is still on record: what an initiator answers to `alive`.
-    pub(crate) fn is_dialling(&self, name: &NodeName) -> bool {
-        self.lock().get(&node_atom(name)).is_some_and(|peer| peer.dialling && peer.up.is_none())
+    /// How our attempt to dial stands: what an initiator answers to `alive`.
+    pub(crate) fn attempt(&self, name: &NodeName) -> Attempt {
+        match self.lock().get(&node_atom(name)) {
+            Some(Peer { up: Some(_), .. } | Peer { dialling: None, .. }) | None => Attempt::Lost,
+            Some(peer) if peer.accepting > 0 => Attempt::Contested(peer.changes.subscribe()),
+            Some(_) => Attempt::Stands,
+        }
     }
 
     /// A peer has stated its name. After [`Decision::Ok`], [`Decision::OkSimultaneous`] and
@@ -129,8 +183,8 @@ impl Peers {
         self.update(&node_atom(them), |peer| {
             let decision = match peer {
                 Peer { up: Some(_), .. } => Decision::Alive,
-                Peer { dialling: true, .. } if us > them => Decision::Nok,
-                Peer { dialling: true, .. } => Decision::OkSimultaneous,
+                Peer { dialling: Some(_), .. } if us > them => Decision::Nok,
+                Peer { dialling: Some(_), .. } => Decision::OkSimultaneous,
                 _ => Decision::Ok,
             };
             if decision != Decision::Nok {
@@ -142,14 +196,24 @@ impl Peers {
 
     /// A handshake that was let in is over, well or not.
     pub(crate) fn accepted(&self, them: &NodeName) {
-        self.update(&node_atom(them), |peer| peer.accepting = peer.accepting.saturating_sub(1));
+        self.update(&node_atom(them), |peer| {
+            peer.accepting = peer.accepting.saturating_sub(1);
+            peer.tell(None);
+        });
     }
 
     /// A connection has finished its handshake and wants to be the link.
     pub(crate) fn established(&self, us: &NodeName, link: &Arc<PeerLink>) -> Verdict {
         self.update(&link.atom, |peer| {
             let Some(old) = &peer.up else {
+                for bind in std::mem::take(&mut peer.waiting) {
+                    bind(Some(link));
+                }
+                if let Some(lost) = peer.dialling.as_ref().filter(|_| !link.dialled) {
+                    lost.cancel();
+                }
                 peer.up = Some(Arc::clone(link));
+                peer.tell(None);
                 return Verdict::Up;
             };
             // Two connections of the same two lives: both sides keep the one that the greater
@@ -173,12 +237,13 @@ impl Peers {
         self.update(&link.atom, |peer| {
             if peer.up.as_ref().is_some_and(|up| Arc::ptr_eq(up, link)) {
                 peer.up = None;
+                peer.tell(None);
             }
         });
     }
 
     #[cfg(test)]
-    fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.lock().is_empty()
     }
 }
@@ -209,7 +274,7 @@ mod tests {
     fn both_dial_at_once_and_the_greater_name_wins() {
         let (us, peers) = (name("m@h.x"), Peers::default());
         for (them, decision) in [("a@h.x", Decision::Nok), ("z@h.x", Decision::OkSimultaneous)] {
-            assert!(matches!(peers.want(&name(them)), Want::Dial(_)));
+            assert!(matches!(peers.want(&name(them), true), Want::Dial(..)));
             assert_eq!(peers.knock(&us, &name(them)), decision);
         }
     }
@@ -218,10 +283,53 @@ mod tests {
     fn nobody_dials_while_a_peer_is_coming_in() {
         let (us, them, peers) = (name("m@h.x"), name("a@h.x"), Peers::default());
         assert_eq!(peers.knock(&us, &them), Decision::Ok);
-        assert!(matches!(peers.want(&them), Want::Wait(_)));
+        assert!(matches!(peers.want(&them, true), Want::Wait(_)));
         peers.accepted(&them);
-        assert!(matches!(peers.want(&them), Want::Dial(_)));
-        assert!(matches!(peers.want(&them), Want::Wait(_)), "one attempt serves all");
+        assert!(matches!(peers.want(&them, true), Want::Dial(..)));
+        assert!(matches!(peers.want(&them, true), Want::Wait(_)), "one attempt serves all");
+    }
+
+    #[test]
+    fn who_states_a_name_and_proves_nothing_cannot_keep_us_from_dialling_it() {
+        let (us, them, peers) = (name("m@h.x"), name("a@h.x"), Peers::default());
+        assert_eq!(peers.knock(&us, &them), Decision::Ok);
+        assert!(matches!(peers.want(&them, false), Want::Dial(..)));
+    }
+
+    #[test]
+    fn who_waits_is_woken_by_changes_and_not_by_others_who_begin_to_wait() {
+        let (us, them, peers) = (name("m@h.x"), name("a@h.x"), Peers::default());
+        let Want::Dial(first, _) = peers.want(&them, true) else { panic!("nobody dials yet") };
+        let Want::Wait(second) = peers.want(&them, true) else { panic!("somebody dials") };
+        assert!(!first.has_changed().unwrap() && !second.has_changed().unwrap());
+        assert!(matches!(peers.established(&us, &link("a@h.x", 1, true)), Verdict::Up));
+        assert!(first.has_changed().unwrap() && second.has_changed().unwrap());
+    }
+
+    #[test]
+    fn the_error_of_an_earlier_attempt_is_not_taken_for_that_of_the_next() {
+        let (us, them, peers) = (name("m@h.x"), name("a@h.x"), Peers::default());
+        assert!(matches!(peers.want(&them, true), Want::Dial(..)));
+        assert_eq!(peers.knock(&us, &them), Decision::Nok);
+        let other = name("z@h.x");
+        assert!(matches!(peers.want(&other, true), Want::Dial(..)));
+        assert_eq!(peers.knock(&us, &other), Decision::OkSimultaneous);
+        peers.dialled(&other, Some(ConnectError::Shutdown));
+        let Want::Dial(changes, _) = peers.want(&other, false) else { panic!("nobody dials") };
+        assert!(changes.borrow().is_none());
+    }
+
+    #[test]
+    fn an_attempt_is_lost_to_a_link_and_contested_by_a_peer_that_comes_in() {
+        let (us, them, peers) = (name("m@h.x"), name("z@h.x"), Peers::default());
+        assert!(matches!(peers.attempt(&them), Attempt::Lost));
+        let Want::Dial(_, lost) = peers.want(&them, true) else { panic!("nobody dials yet") };
+        assert!(matches!(peers.attempt(&them), Attempt::Stands));
+        assert_eq!(peers.knock(&us, &them), Decision::OkSimultaneous);
+        assert!(matches!(peers.attempt(&them), Attempt::Contested(_)) && !lost.is_cancelled());
+        assert!(matches!(peers.established(&us, &link("z@h.x", 1, false)), Verdict::Up));
+        assert!(lost.is_cancelled());
+        assert!(matches!(peers.attempt(&them), Attempt::Lost));
     }
 
     #[test]
@@ -272,11 +380,33 @@ mod tests {
         assert!(matches!(late, Verdict::After(_)));
     }
 
+    #[test]
+    fn what_waits_for_a_link_is_bound_to_it_in_order_before_anybody_finds_it() {
+        let (us, peers) = (name("m@h.x"), Peers::default());
+        let link = link("a@h.x", 1, true);
+        let bound = Arc::new(Mutex::new(Vec::new()));
+        let bind = |number: u8| {
+            let bound = Arc::clone(&bound);
+            Box::new(move |link: Option<&PeerLink>| {
+                bound.lock().unwrap().push((number, link.is_some()));
+            })
+        };
+        assert!(!peers.bind(&link.atom, bind(1)) && !peers.bind(&link.atom, bind(2)));
+        peers.unbind(&link.atom);
+        assert!(peers.is_empty());
+        assert!(!peers.bind(&link.atom, bind(3)) && !peers.bind(&link.atom, bind(4)));
+        assert!(matches!(peers.established(&us, &link), Verdict::Up));
+        assert!(peers.bind(&link.atom, bind(5)));
+        let seen = [(1, false), (2, false), (3, true), (4, true), (5, true)];
+        assert_eq!(*bound.lock().unwrap(), seen);
+    }
+
     #[tokio::test]
     async fn who_waits_learns_why_dialling_failed() {
         let (them, peers) = (name("a@h.x"), Peers::default());
-        let Want::Dial(mut changes) = peers.want(&them) else { panic!("nobody dials yet") };
-        changes.borrow_and_update();
+        let Want::Dial(mut changes, _) = peers.want(&them, true) else {
+            panic!("nobody dials yet")
+        };
         peers.dialled(&them, Some(ConnectError::Shutdown));
         assert!(changes.changed().await.is_ok());
         assert!(matches!(*changes.borrow(), Some(ConnectError::Shutdown)));

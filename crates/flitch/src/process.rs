@@ -1,8 +1,9 @@
 //! A process of ours: its table entry, and the handle that its code holds.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
+use std::collections::hash_map::Entry as Place;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use flitch_dist::Target;
 use flitch_etf::{Atom, Pid, Reference, Term};
@@ -20,6 +21,8 @@ pub(crate) struct Entry {
     /// Why the process has to end, once it has to.
     verdict: Mutex<Option<Term>>,
     judged: Notify,
+    /// The task that runs it.
+    task: OnceLock<tokio::task::Id>,
 }
 
 /// What binds a process to others. Ends with it.
@@ -27,14 +30,75 @@ pub(crate) struct Entry {
 pub(crate) struct Bonds {
     /// Set when the process is gone: nothing can be added any more.
     pub(crate) over: bool,
-    /// Processes that it is linked to.
-    pub(crate) links: HashSet<Pid>,
+    /// Processes that it is linked to, and those that have not acknowledged yet that it no longer
+    /// is.
+    pub(crate) links: HashMap<Pid, Link>,
     /// Who monitors it.
     pub(crate) watchers: HashMap<Reference, Watcher>,
     /// Whom it monitors.
     pub(crate) watching: HashMap<Reference, Watched>,
     /// The name that it is registered under.
     pub(crate) name: Option<Atom>,
+}
+
+/// What a process knows of a link of its own (`erl_dist_protocol`, "New Link Protocol").
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Link {
+    Active,
+    /// Undone by us, and this id is not acknowledged yet: what the other still sends along the
+    /// link it has sent before it knew.
+    Unlinking(u64),
+}
+
+impl Bonds {
+    /// LINK is to be sent: whether it is, and not linked yet.
+    pub(crate) fn link(&mut self, other: &Pid) -> bool {
+        !self.over && self.links.insert(other.clone(), Link::Active) != Some(Link::Active)
+    }
+
+    /// LINK has come. Whether there is still a process to link to.
+    pub(crate) fn linked_by(&mut self, other: &Pid) -> bool {
+        if !self.over {
+            // One that we are undoing stays undone: the other will learn it.
+            self.links.entry(other.clone()).or_insert(Link::Active);
+        }
+        !self.over
+    }
+
+    pub(crate) fn is_linked(&self, other: &Pid) -> bool {
+        self.links.get(other) == Some(&Link::Active)
+    }
+
+    /// UNLINK_ID is to be sent: whether it is.
+    pub(crate) fn unlink(&mut self, other: &Pid, id: u64) -> bool {
+        match self.links.get_mut(other) {
+            Some(link) if *link == Link::Active => {
+                *link = Link::Unlinking(id);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// UNLINK_ID has come. Whether the link is gone by that.
+    pub(crate) fn unlinked_by(&mut self, other: &Pid) -> bool {
+        self.forget(other, Link::Active)
+    }
+
+    /// UNLINK_ID_ACK has come. Whether the link is gone by that.
+    pub(crate) fn acknowledged_by(&mut self, other: &Pid, id: u64) -> bool {
+        self.forget(other, Link::Unlinking(id))
+    }
+
+    fn forget(&mut self, other: &Pid, state: Link) -> bool {
+        match self.links.entry(other.clone()) {
+            Place::Occupied(found) if *found.get() == state => {
+                found.remove();
+                true
+            }
+            _ => false,
+        }
+    }
 }
 
 /// Who monitors a process, and how the monitor named it.
@@ -58,7 +122,20 @@ impl Entry {
             bonds: Mutex::default(),
             verdict: Mutex::default(),
             judged: Notify::new(),
+            task: OnceLock::new(),
         }
+    }
+
+    /// Its task begins.
+    pub(crate) fn begin(&self) {
+        if let Some(task) = tokio::task::try_id() {
+            let _ = self.task.set(task);
+        }
+    }
+
+    /// Whether the code that asks is the process itself, which panics.
+    pub(crate) fn is_panicking_here(&self) -> bool {
+        std::thread::panicking() && tokio::task::try_id().as_ref() == self.task.get()
     }
 
     pub(crate) fn bonds(&self) -> MutexGuard<'_, Bonds> {
@@ -68,7 +145,12 @@ impl Entry {
     /// Puts something into the mailbox. A process whose mailbox overflows ends with the reason
     /// `mailbox_full`: whoever watches it learns that, and no link stalls for it.
     pub(crate) fn push(&self, incoming: Incoming) {
-        if self.mailbox.push(incoming) == Err(Refused::Full) {
+        self.push_with(incoming, 0);
+    }
+
+    /// Likewise, for what has a reason in it that was so many bytes long.
+    pub(crate) fn push_with(&self, incoming: Incoming, reason: usize) {
+        if self.mailbox.push_with(incoming, reason) == Err(Refused::Full) {
             tracing::error!(process = %self.pid, "the mailbox is full: the process ends");
             self.end(Term::atom("mailbox_full"));
         }
@@ -95,18 +177,70 @@ impl Entry {
 
     /// An exit signal, as `erlang:exit/2` and links send it (reference manual, "Processes",
     /// section "Receiving Exit Signals").
-    pub(crate) fn exit_signal(&self, from: Pid, reason: Term, along_link: bool) {
+    pub(crate) fn exit_signal(&self, from: Pid, reason: Reason, along_link: bool) {
+        let Reason { term: reason, len } = reason;
         if !along_link && reason.is_atom("kill") {
             self.end(Term::atom("killed"));
         } else if self.trap_exit.load(Ordering::Acquire) {
-            self.push(Incoming::Exit { from, reason });
+            self.push_with(Incoming::Exit { from, reason }, len);
         } else if !reason.is_atom("normal") {
             self.end(reason);
         }
     }
 }
 
+/// A reason that came with a signal, and how many bytes it took there.
+pub(crate) struct Reason {
+    pub(crate) term: Term,
+    pub(crate) len: usize,
+}
+
+impl Reason {
+    pub(crate) fn atom(name: &'static str) -> Self {
+        Self { term: Term::atom(name), len: 0 }
+    }
+}
+
 /// What the code of a process holds: its pid, its mailbox, and the node around it.
+///
+/// It links and monitors as a process of a BEAM does, here and on other nodes, which are dialled
+/// if need be. A link or monitor goes off with `noconnection` if its node is lost or cannot be
+/// reached.
+///
+/// ```
+/// use flitch::{Cookie, Epmd, Incoming, Node, Term};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let node = Node::builder("worker@127.0.0.1".parse()?)
+///     .cookie(Cookie::new("a secret of this cluster")?)
+///     .bind("127.0.0.1".parse()?)
+///     .epmd(Epmd::None)
+///     .start()
+///     .await?;
+/// let worker = node.spawn_process(|mut process| async move {
+///     while let Some(Incoming::Message(job)) = process.next().await {
+///         println!("{:?}", job.to_value::<String>());
+///     }
+/// });
+///
+/// node.send(worker.pid(), "a job").await?;
+///
+/// let (told, reason) = tokio::sync::oneshot::channel();
+/// node.spawn_process(|mut process| async move {
+///     // Process.monitor(worker); by name it is ("orders", "app@10.0.0.7").
+///     if process.monitor(worker.pid()).is_ok() {
+///         worker.exit(Term::atom("stop"));   // Process.exit(worker, :stop)
+///         if let Some(Incoming::Down { reason, .. }) = process.next().await {
+///             let _ = told.send(reason);     // {:DOWN, reference, :process, worker, reason}
+///         }
+///     }
+/// });
+/// assert!(reason.await?.is_atom("stop"));
+/// node.shutdown().await;
+/// # Ok(())
+/// # }
+/// ```
 pub struct Process {
     pub(crate) node: Node,
     pub(crate) entry: Arc<Entry>,

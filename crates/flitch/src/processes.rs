@@ -20,6 +20,12 @@ struct Table {
     names: HashMap<Atom, Arc<Entry>>,
 }
 
+impl Table {
+    fn by_pid(&self, pid: &Pid) -> Option<&Arc<Entry>> {
+        self.entries.get(&(pid.id, pid.serial)).filter(|entry| entry.pid == *pid)
+    }
+}
+
 /// Why a name was not given.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -63,9 +69,9 @@ impl Processes {
         });
     }
 
-    /// The process with this pid, which has to be one of this node's.
+    /// The process with this pid. That of another node or of an earlier life of this one is none.
     pub(crate) fn by_pid(&self, pid: &Pid) -> Option<Arc<Entry>> {
-        self.read(|table| table.entries.get(&(pid.id, pid.serial)).cloned())
+        self.read(|table| table.by_pid(pid).cloned())
     }
 
     pub(crate) fn by_name(&self, name: &Atom) -> Option<Arc<Entry>> {
@@ -87,7 +93,7 @@ impl Processes {
         let atom = Atom::new(name).ok().filter(|atom| *atom != *"undefined");
         let atom = atom.ok_or_else(|| RegisterError::Name(name.to_owned()))?;
         self.write(|table| {
-            let entry = table.entries.get(&(pid.id, pid.serial)).ok_or(RegisterError::Gone)?;
+            let entry = table.by_pid(pid).ok_or(RegisterError::Gone)?;
             if table.names.contains_key(&atom) {
                 return Err(RegisterError::Taken(atom));
             }

@@ -90,7 +90,7 @@ impl Registered {
         let Self { plan, held, mut served } = self;
         let Some((registrar, first)) = held else { return };
         let creation = first.creation();
-        tracing::info!(name = %plan.alive, %creation, "registered in EPMD");
+        tracing::info!(name = %plan.alive, creation = creation.value(), "registered in EPMD");
         node.set_unregistered(false);
         let keeping = node.clone();
         node.tasks().spawn(async move {
@@ -101,7 +101,7 @@ impl Registered {
                 let since = *away.get_or_insert_with(Instant::now);
                 if !missing {
                     away = None;
-                } else if plan.place == Epmd::Auto && served.is_none() && since.elapsed() > AWAY {
+                } else if plan.may_serve(served.as_ref()) && since.elapsed() > AWAY {
                     served = Served::start(config.clone())
                         .inspect_err(|error| tracing::warn!(%error, "no EPMD of our own either"))
                         .ok();
@@ -120,7 +120,7 @@ impl Registered {
 fn log(alive: &AliveName, change: &Change) -> bool {
     match change {
         Change::Registered { creation } => {
-            tracing::info!(name = %alive, %creation, "registered in EPMD");
+            tracing::info!(name = %alive, creation = creation.value(), "registered in EPMD");
         }
         Change::Lost(lost) => tracing::warn!(name = %alive, %lost, "no longer in EPMD"),
         Change::Failed { error, retry_in } if error.is_name_taken() => {
@@ -150,13 +150,27 @@ impl Served {
         Ok(Self { stop, serving })
     }
 
-    async fn stop(self) {
+    async fn stop(mut self) {
         self.stop.cancel();
-        let _ = self.serving.await;
+        let _ = (&mut self.serving).await;
+    }
+}
+
+impl Drop for Served {
+    /// A node whose start is given up leaves no EPMD behind.
+    fn drop(&mut self) {
+        self.stop.cancel();
     }
 }
 
 impl Plan {
+    /// Whether an EPMD of our own is to take the place of one that is gone, ours included: anybody
+    /// on this host may end it.
+    fn may_serve(&self, served: Option<&Served>) -> bool {
+        let gone = served.is_none_or(|served| served.serving.is_finished());
+        gone && matches!(self.place, Epmd::Auto | Epmd::Embedded)
+    }
+
     fn family(&self) -> Family {
         if self.bind.iter().all(IpAddr::is_ipv6) { Family::V6 } else { Family::V4 }
     }

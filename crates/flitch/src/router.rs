@@ -4,14 +4,14 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use flitch_dist::{Control, Op, Payload, Signal, Target};
-use flitch_etf::{Atom, Limits, Pid, Reference, Term, write_term};
+use flitch_dist::{Control, LinkError, Op, Payload, Signal, Target};
+use flitch_etf::{Atom, DecodeError, DecodeErrorKind, Limits, Pid, Reference, Term, write_term};
 
 use crate::mailbox::Incoming;
 use crate::node::Node;
 use crate::outbox::NotSent;
 use crate::peer_link::{CloseReason, PeerLink};
-use crate::process::Watcher;
+use crate::process::{self, Reason, Watched, Watcher};
 
 impl Node {
     /// Sends a control message with a term to a node, without waiting. A node that is not
@@ -36,7 +36,7 @@ impl Node {
         }
     }
 
-    /// Puts a signal on a link, without waiting. A peer that does not read loses the link.
+    /// Puts a signal on a link, without waiting and without taking other locks. A peer that does not read loses the link.
     pub(crate) fn push<E: std::fmt::Display>(
         &self,
         link: &PeerLink,
@@ -68,8 +68,13 @@ impl Node {
     /// Hands a signal to whom it is for. `link` is where it came from; `None` is here.
     pub(crate) fn deliver(&self, link: Option<&Arc<PeerLink>>, signal: Signal) {
         let Signal { control, payload } = signal;
-        if carries_message(&control) && link.is_some() {
-            self.stats().received.fetch_add(1, Ordering::Relaxed);
+        if let Some(link) = link {
+            if let Some(error) = forged(&control, &link.atom) {
+                return link.close(CloseReason::Protocol(error));
+            }
+            if carries_message(&control) {
+                self.stats().received.fetch_add(1, Ordering::Relaxed);
+            }
         }
         match control {
             Control::Send { to, .. } => self.deliver_message(&Target::Pid(to), payload),
@@ -77,12 +82,16 @@ impl Node {
             Control::AliasSend { alias, .. } => self.calls().reply(&alias, payload),
             Control::Link { from, to } => self.deliver_link(link, from, &to),
             Control::UnlinkId { id, from, to } => {
-                self.forget_link(link, &to, &from);
+                self.forget_link(link, &to, &from, |bonds| bonds.unlinked_by(&from));
                 let ack = Control::UnlinkIdAck { id, from: to, to: from };
                 self.answer(link.map(AsRef::as_ref), &ack, &Term::empty_list());
             }
+            Control::UnlinkIdAck { id, from, to } => {
+                self.forget_link(link, &to, &from, |bonds| bonds.acknowledged_by(&from, id));
+            }
             Control::Exit { from, to } => {
-                if self.forget_link(link, &to, &from) {
+                // One that is being undone is forgotten when that is acknowledged.
+                if self.forget_link(link, &to, &from, |bonds| bonds.unlinked_by(&from)) {
                     self.deliver_exit(from, &to, &payload, true);
                 }
             }
@@ -93,15 +102,15 @@ impl Node {
             Control::Demonitor { target, reference, .. } => {
                 self.deliver_demonitor(link, &target, &reference);
             }
-            Control::MonitorExit { target, to, reference } => {
-                self.deliver_down(link, target, &to, reference, &payload);
+            Control::MonitorExit { to, reference, .. } => {
+                self.deliver_down(link, &to, reference, &payload);
             }
             Control::SpawnRequest(request) => self.refuse_spawn(link, &request, &payload),
             Control::SpawnReply { request, result, .. } => {
                 self.calls().spawned(&request, &result);
             }
-            // Acknowledged, or a group leader that nothing here has.
-            Control::UnlinkIdAck { .. } | Control::GroupLeader { .. } => {}
+            // Nothing here has a group leader.
+            Control::GroupLeader { .. } => {}
             other => self.count_unknown(link, other.op()),
         }
     }
@@ -117,13 +126,10 @@ impl Node {
     }
 
     fn deliver_message(&self, target: &Target, payload: Payload) {
-        if let Target::Pid(pid) = target {
-            if !self.identity().made(pid) {
-                return tracing::debug!(%pid, "a message to another life of this node");
-            }
-            if self.calls().is_caller(pid) {
-                return self.calls().reply_to_pid(payload);
-            }
+        if let Target::Pid(pid) = target
+            && self.calls().is_caller(pid)
+        {
+            return self.calls().reply_to_pid(payload);
         }
         if let Some(entry) = self.processes().find(target) {
             entry.push(Incoming::Message(payload));
@@ -131,6 +137,10 @@ impl Node {
     }
 
     fn deliver_link(&self, link: Option<&Arc<PeerLink>>, from: Pid, to: &Pid) {
+        // The caller lives as long as the node: who is linked to it learns the end of the link.
+        if self.calls().is_caller(to) {
+            return;
+        }
         if let Some(link) = link {
             let mut bonds = link.bonds();
             if bonds.is_full() {
@@ -138,14 +148,8 @@ impl Node {
             }
             bonds.links.insert((to.clone(), from.clone()));
         }
-        let entry = self.processes().by_pid(to).filter(|_| self.identity().made(to));
-        let linked = entry.is_some_and(|entry| {
-            let mut bonds = entry.bonds();
-            !bonds.over && {
-                bonds.links.insert(from.clone());
-                true
-            }
-        });
+        let entry = self.processes().by_pid(to);
+        let linked = entry.is_some_and(|entry| entry.bonds().linked_by(&from));
         if !linked {
             if let Some(link) = link {
                 link.bonds().links.remove(&(to.clone(), from.clone()));
@@ -155,21 +159,26 @@ impl Node {
         }
     }
 
-    /// Forgets the link between a process of ours and another. Whether there was one.
-    fn forget_link(&self, link: Option<&Arc<PeerLink>>, ours: &Pid, theirs: &Pid) -> bool {
-        if let Some(link) = link {
+    /// Forgets the link between a process of ours and another, if `change` says that it is gone.
+    fn forget_link(
+        &self,
+        link: Option<&Arc<PeerLink>>,
+        ours: &Pid,
+        theirs: &Pid,
+        change: impl FnOnce(&mut process::Bonds) -> bool,
+    ) -> bool {
+        let entry = self.processes().by_pid(ours);
+        let gone = entry.is_some_and(|entry| change(&mut entry.bonds()));
+        if let Some(link) = link.filter(|_| gone) {
             link.bonds().links.remove(&(ours.clone(), theirs.clone()));
         }
-        let entry = self.processes().by_pid(ours);
-        entry.is_some_and(|entry| entry.bonds().links.remove(theirs))
+        gone
     }
 
     fn deliver_exit(&self, from: Pid, to: &Pid, reason: &Payload, along_link: bool) {
-        if !self.identity().made(to) {
-            return;
-        }
         if let Some(entry) = self.processes().by_pid(to) {
-            entry.exit_signal(from, reason_term(reason), along_link);
+            let reason = Reason { term: reason_term(reason), len: reason.len() };
+            entry.exit_signal(from, reason, along_link);
         }
     }
 
@@ -180,16 +189,22 @@ impl Node {
         target: Target,
         reference: Reference,
     ) {
-        let entry = match &target {
-            Target::Pid(pid) if !self.identity().made(pid) => None,
-            _ => self.processes().find(&target),
-        };
+        // As with links. Whoever prints through us as its group leader monitors the caller.
+        if matches!(&target, Target::Pid(pid) if self.calls().is_caller(pid)) {
+            return;
+        }
+        let entry = self.processes().find(&target);
         if let (Some(link), Some(entry)) = (link, &entry) {
             let mut bonds = link.bonds();
             if bonds.is_full() {
                 return link.close(CloseReason::TooManyBonds);
             }
-            bonds.watched.insert(reference.clone(), entry.pid.clone());
+            let before = bonds.watched.insert(reference.clone(), entry.pid.clone());
+            drop(bonds);
+            // One reference twice: the later monitor counts, and nothing of the earlier is left.
+            if let Some(before) = before.and_then(|pid| self.processes().by_pid(&pid)) {
+                before.bonds().watchers.remove(&reference);
+            }
         }
         let watched = entry.is_some_and(|entry| {
             let mut bonds = entry.bonds();
@@ -214,10 +229,13 @@ impl Node {
         target: &Target,
         reference: &Reference,
     ) {
-        // A name may have gone to another process since; the link remembers which it was.
-        let watched = link.and_then(|link| link.bonds().watched.remove(reference));
-        let entry = match watched {
-            Some(pid) => self.processes().by_pid(&pid),
+        // A name may have gone to another process since; the link remembers which it was. It
+        // remembers all: another peer's monitors are not this one's to undo.
+        let entry = match link {
+            Some(link) => {
+                let watched = link.bonds().watched.remove(reference);
+                watched.and_then(|pid| self.processes().by_pid(&pid))
+            }
             None => self.processes().find(target),
         };
         if let Some(entry) = entry {
@@ -228,7 +246,6 @@ impl Node {
     fn deliver_down(
         &self,
         link: Option<&Arc<PeerLink>>,
-        target: Target,
         to: &Pid,
         reference: Reference,
         reason: &Payload,
@@ -239,14 +256,31 @@ impl Node {
         if self.calls().is_caller(to) {
             return self.calls().down(&reference, reason_term(reason));
         }
-        let Some(entry) = self.processes().by_pid(to).filter(|_| self.identity().made(to)) else {
-            return;
-        };
-        if entry.bonds().watching.remove(&reference).is_some() {
-            let reason = reason_term(reason);
-            entry.push(Incoming::Down { reference, target, reason });
+        let Some(entry) = self.processes().by_pid(to) else { return };
+        let watched = entry.bonds().watching.remove(&reference);
+        if let Some(Watched { target, .. }) = watched {
+            let (len, reason) = (reason.len(), reason_term(reason));
+            entry.push_with(Incoming::Down { reference, target, reason }, len);
         }
     }
+}
+
+/// Why a peer may not have sent this, if it may not: nobody links, watches or exits in the name
+/// of another node's processes. (`erts/emulator/beam/dist.c`, `erts_net_message`.)
+fn forged(control: &Control, peer: &Atom) -> Option<LinkError> {
+    let from = match control {
+        Control::Link { from, .. }
+        | Control::UnlinkId { from, .. }
+        | Control::UnlinkIdAck { from, .. }
+        | Control::Exit { from, .. }
+        | Control::Exit2 { from, .. }
+        | Control::Monitor { from, .. }
+        | Control::Demonitor { from, .. } => from,
+        Control::SpawnRequest(request) => &request.from,
+        _ => return None,
+    };
+    let kind = DecodeErrorKind::Invalid("a signal in the name of another node's process");
+    (from.node != *peer).then_some(LinkError::Control(DecodeError { offset: 0, kind }))
 }
 
 /// A reason as a term; one that cannot be decoded still is a reason.

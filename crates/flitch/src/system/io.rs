@@ -2,13 +2,14 @@
 //!
 //! Source: stdlib's "The Erlang I/O Protocol".
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
 use flitch_dist::{Control, Payload};
 use flitch_etf::{Limits, Pid, Term, write_term};
-use tokio::sync::mpsc;
 
+use crate::mailbox::{Incoming, Receiver};
 use crate::node::Node;
 
 /// Takes what functions print that this node runs elsewhere.
@@ -18,17 +19,16 @@ pub type Output = Arc<dyn Fn(&str) + Send + Sync>;
 const FORMAT_TIME: Duration = Duration::from_secs(5);
 
 /// Answers I/O requests until the node stops.
-pub(crate) async fn serve(node: Node, mut requests: mpsc::Receiver<Payload>, output: Output) {
+pub(crate) async fn serve(node: Node, mut requests: Receiver, output: Output) {
     loop {
-        let payload = tokio::select! {
-            () = node.stopping() => return,
-            payload = requests.recv() => match payload {
-                Some(payload) => payload,
-                None => return,
-            },
+        let incoming = tokio::select! {
+            // Calls that are under way at a shutdown may still print.
+            () = node.ended() => return,
+            incoming = requests.next() => incoming,
         };
+        let Some(Incoming::Message(payload)) = incoming else { return };
         if let Some(request) = Request::read(&payload) {
-            let reply = answer(&node, &request.from, &request.body, &output).await;
+            let reply = answer_all(&node, &request.from, &request.body, &output).await;
             request.reply(&node, reply);
         }
     }
@@ -62,6 +62,25 @@ impl Request {
     }
 }
 
+/// Answers a request and those inside it, up to the first that fails. They are inside one another
+/// as deep as the peer likes.
+async fn answer_all(node: &Node, from: &Pid, request: &Term, output: &Output) -> Term {
+    let mut work = vec![request];
+    let mut last = Term::atom("ok");
+    while let Some(request) = work.pop() {
+        match request.as_tuple() {
+            Some([name, requests]) if name.is_atom("requests") => {
+                work.extend(requests.as_list().unwrap_or_default().iter().rev());
+            }
+            _ => last = answer(node, from, request, output).await,
+        }
+        if is_error(&last) {
+            break;
+        }
+    }
+    last
+}
+
 async fn answer(node: &Node, from: &Pid, request: &Term, output: &Output) -> Term {
     let parts = request.as_tuple().unwrap_or_default();
     let name = parts.first().and_then(Term::as_atom).map(flitch_etf::Atom::as_str);
@@ -72,16 +91,6 @@ async fn answer(node: &Node, from: &Pid, request: &Term, output: &Output) -> Ter
                 Some(data) => print(&data, output),
                 None => error("put_chars"),
             }
-        }
-        (Some("requests"), [_, requests]) => {
-            let mut last = Term::atom("ok");
-            for request in requests.as_list().unwrap_or_default() {
-                last = Box::pin(answer(node, from, request, output)).await;
-                if is_error(&last) {
-                    break;
-                }
-            }
-            last
         }
         (Some("get_geometry"), _) => error("enotsup"),
         (Some("get_line" | "get_chars" | "get_until" | "get_password"), _) => Term::atom("eof"),
@@ -103,8 +112,12 @@ fn print(data: &Term, output: &Output) -> Term {
     if !chardata(data, &mut text) {
         return error("put_chars");
     }
-    output(&String::from_utf8_lossy(&text));
-    Term::atom("ok")
+    let text = String::from_utf8_lossy(&text);
+    // The program's own code: if it panics, what is printed later still has somebody to take it.
+    match std::panic::catch_unwind(AssertUnwindSafe(|| output(&text))) {
+        Ok(()) => Term::atom("ok"),
+        Err(_) => error("terminated"),
+    }
 }
 
 /// Lets the node that prints do its own formatting: we have no `io_lib`.

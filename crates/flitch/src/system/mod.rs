@@ -4,19 +4,17 @@ mod io;
 mod net_kernel;
 mod spawn;
 
-use flitch_dist::Payload;
-use tokio::sync::mpsc;
-
 pub use io::Output;
 pub(crate) use net_kernel::NetKernel;
 
+use crate::mailbox::Receiver;
 use crate::node::Node;
 
-/// Messages to the caller that may wait.
-pub(crate) const WAITING: usize = 1024;
+/// Bytes of messages to the caller that may wait.
+pub(crate) const WAITING: usize = 16 << 20;
 
 /// Starts what runs on every node.
-pub(crate) fn start(node: &Node, requests: mpsc::Receiver<Payload>, output: Output) {
+pub(crate) fn start(node: &Node, requests: Receiver, output: Output) {
     let kernel = node.spawn(NetKernel);
     if let Err(error) = kernel.register("net_kernel") {
         tracing::error!(%error, "net_kernel cannot be registered");

@@ -4,6 +4,7 @@
 //! Source: `erpc.erl` of kernel; `erl_dist_protocol`, SPAWN_REQUEST.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use flitch_dist::control::SPAWNED_MONITOR;
 use flitch_dist::{Control, Payload, SpawnRequest, Target};
@@ -25,7 +26,10 @@ impl Node {
     ) {
         let Some(link) = link else { return };
         let SpawnRequest { module, function, arity, .. } = request;
-        tracing::warn!(peer = %link.name, ?module, ?function, arity, "refused to run a function");
+        if let Some(untold) = self.stats().spawns.pass(Instant::now()) {
+            let peer = &link.name;
+            tracing::warn!(%peer, ?module, ?function, arity, untold, "refused to run a function");
+        }
         let pid = self.identity().new_pid();
         let (to, reference) = (request.from.clone(), request.request.clone());
         let reply = |flags, result| Control::SpawnReply {
