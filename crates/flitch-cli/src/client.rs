@@ -1,12 +1,11 @@
 //! A node that only asks: it dials one peer, listens on no port and is registered nowhere.
 //!
-//! The steps to the peer are taken one by one, under one deadline, so that a failure and a
-//! timeout both know how far things came.
+//! One deadline covers all of it, and a failure or a timeout says how far things came.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, UdpSocket};
 use std::time::{Duration, Instant};
 
-use flitch::epmd::{DistVersions, address, client};
+use flitch::epmd::client;
 use flitch::{
     CallError, ConnectError, Cookie, Epmd, NameKind, Node, NodeName, PeerPort, SendError, Term,
 };
@@ -33,34 +32,28 @@ impl Client {
         let deadline = Deadline::new(common.timeout, Instant::now());
         let cookie = Cookie::find(target.cookie_file.as_deref());
         let cookie = cookie.map_err(|error| Failure::from(&error))?;
-        let (host, port) = find(&target, &deadline).await?;
+        let hosts = resolve(target.node.host(), &deadline).await?;
+        let host = hosts.first().copied().unwrap_or(Ipv4Addr::LOCALHOST.into());
         let peer = target.node;
-        let local = local_address(host);
-        let name = own_name(&peer, local, &host_name(), std::process::id());
+        let name = own_name(&peer, local_address(host), &host_name(), std::process::id());
         let name = name.map_err(|error| Failure::from(&error))?;
-        let node = Node::builder(name)
+        let mut node = Node::builder(name)
             .cookie(cookie)
             .listen(false)
             .epmd(Epmd::None)
-            .peer_port(PeerPort::Fixed(port))
+            .setup_timeout(deadline.left(Instant::now()))
             .output(move |text| match common.output {
                 Format::Text => out::stdout(text),
                 // Standard output is one JSON document.
                 Format::Json => out::stderr(text),
             });
+        if let Some(port) = target.port {
+            node = node.peer_port(PeerPort::Fixed(port));
+        }
         let node = node.start().await?;
-        match deadline.limit(node.connect(&peer)).await {
-            Ok(Ok(())) => Ok(Self { node, target: peer, deadline }),
-            Ok(Err(error)) => Err(Failure::from(&error)),
-            Err(Elapsed) => Err(Failure::timeout(
-                Stage::Handshake,
-                format!(
-                    "{peer} did not complete the handshake on {} within {:?}: check that an \
-                     Erlang node, without TLS, listens there, and that it is not overloaded",
-                    SocketAddr::new(host, port),
-                    deadline.timeout
-                ),
-            )),
+        match node.connect(&peer).await {
+            Ok(()) => Ok(Self { node, target: peer, deadline }),
+            Err(error) => Err(Failure::from(&error)),
         }
     }
 
@@ -127,32 +120,6 @@ impl Client {
             error => Failure::usage(error.to_string()),
         }
     }
-}
-
-/// The address and the port of the target.
-async fn find(target: &Target, deadline: &Deadline) -> Result<(IpAddr, u16), Failure> {
-    let hosts = resolve(target.node.host(), deadline).await?;
-    if let (Some(port), Some(host)) = (target.port, hosts.first()) {
-        return Ok((*host, port));
-    }
-    let epmd = address::port_from_env().map_err(|error| Failure::usage(error.to_string()))?;
-    let alive = target.node.alive_name().map_err(|error| Failure::from(&error))?;
-    let mut failed = None;
-    for host in hosts {
-        let epmd = address::at(host, epmd);
-        match client::lookup(epmd, &alive, deadline.left(Instant::now())).await {
-            Ok(found) => {
-                let DistVersions { low, high } = found.versions;
-                if DistVersions::OTP_25.best(found.versions).is_none() {
-                    let error = ConnectError::Version { peer: target.node.clone(), low, high };
-                    return Err(Failure::from(&error));
-                }
-                return Ok((host, found.port));
-            }
-            Err(error) => failed = prefer(failed, error),
-        }
-    }
-    Err(failed.map_or_else(|| no_address(target.node.host()), |error| Failure::from(&error)))
 }
 
 /// Of two failures at EPMDs of one host, the one that says more: `localhost` has an address of

@@ -186,6 +186,11 @@ impl From<&ConnectError> for Failure {
             flitch::Stage::Tcp => Stage::Tcp,
             flitch::Stage::Handshake => Stage::Handshake,
         };
+        if error.is_timeout() {
+            let sure =
+                "check that an Erlang node, without TLS, listens there and is not overloaded";
+            return Self::timeout(stage, format!("{error}; {sure}"));
+        }
         Self::new(stage, error.to_string())
     }
 }

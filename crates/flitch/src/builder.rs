@@ -146,8 +146,8 @@ impl NodeBuilder {
         self
     }
 
-    /// `net_setuptime`: how long each stage of reaching a peer may take, and a handshake as a
-    /// whole. 7 seconds unless given.
+    /// `net_setuptime`: how long reaching a peer may take, from the resolver to the end of the
+    /// handshake, and how long a handshake that a peer began. 7 seconds unless given.
     pub fn setup_timeout(mut self, patience: Duration) -> Self {
         self.settings.setup_timeout = patience;
         self

@@ -8,7 +8,7 @@ use flitch_epmd::{DistVersions, address, client};
 use flitch_handshake::{Cause, Event, Handshake, HandshakeError};
 use flitch_name::{NameError, NodeName};
 use tokio::net::TcpStream;
-use tokio::time::{Instant, sleep, timeout, timeout_at};
+use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::node::Node;
 use crate::peer_link::PeerLink;
@@ -86,6 +86,17 @@ pub enum ConnectError {
     /// The handshake failed.
     #[error("{0}")]
     Handshake(Arc<HandshakeError>),
+    /// The time was up while we waited for the resolver or for a connection. Where EPMD or the
+    /// handshake took too long, their own errors say so.
+    #[error("{whom} did not answer within {patience:?}")]
+    TimedOut {
+        /// What we waited in.
+        stage: Stage,
+        /// Whom we waited for.
+        whom: String,
+        /// For how long.
+        patience: Duration,
+    },
     /// Another connection with that peer has won, and has gone since.
     #[error("another connection with {0} took the place of this one and has gone")]
     Superseded(NodeName),
@@ -122,7 +133,23 @@ impl ConnectError {
             Self::Epmd(_) | Self::Version { .. } => Stage::Epmd,
             Self::Tcp { .. } | Self::Shutdown => Stage::Tcp,
             Self::Handshake(_) | Self::Superseded(_) => Stage::Handshake,
+            Self::TimedOut { stage, .. } => *stage,
         }
+    }
+
+    /// Whether nobody said no: the time was up.
+    #[must_use]
+    pub fn is_timeout(&self) -> bool {
+        match self {
+            Self::TimedOut { .. } => true,
+            Self::Epmd(error) => matches!(**error, client::ClientError::TimedOut { .. }),
+            Self::Handshake(error) => matches!(error.cause, Cause::TimedOut),
+            _ => false,
+        }
+    }
+
+    fn is_no_daemon(&self) -> bool {
+        matches!(self, Self::Epmd(error) if matches!(**error, client::ClientError::NoDaemon { .. }))
     }
 
     /// Whether this attempt gave way to another connection with the same peer.
@@ -209,7 +236,7 @@ impl Node {
     async fn dial(&self, name: &NodeName) -> Result<(), ConnectError> {
         let until = Instant::now() + self.settings().setup_timeout;
         loop {
-            let error = match self.dial_once(name).await {
+            let error = match self.dial_once(name, until).await {
                 Err(error) if error.is_rivalry() && Instant::now() < until => error,
                 done => return done,
             };
@@ -218,18 +245,17 @@ impl Node {
         }
     }
 
-    async fn dial_once(&self, name: &NodeName) -> Result<(), ConnectError> {
-        let patience = self.settings().setup_timeout;
+    async fn dial_once(&self, name: &NodeName, until: Instant) -> Result<(), ConnectError> {
+        let within = Within { until, patience: self.settings().setup_timeout };
         let mut failed = None;
-        for host in resolve(name.host(), patience).await? {
-            let stream = match self.open(name, host, patience).await {
-                Ok(stream) => stream,
-                Err(error) => {
-                    failed = Some(error);
-                    continue;
-                }
-            };
-            return self.initiate(name, stream).await;
+        for host in resolve(name.host(), within).await? {
+            match self.open(name, host, within).await {
+                Ok(stream) => return self.initiate(name, stream, within).await,
+                // `localhost` has an address of each family, and EPMD often listens on one of
+                // them only: that nobody is there says less than what the other one said.
+                Err(error) if failed.is_some() && error.is_no_daemon() => {}
+                Err(error) => failed = Some(error),
+            }
         }
         Err(failed.unwrap_or_else(|| no_address(name.host(), "it resolves to nothing")))
     }
@@ -238,14 +264,14 @@ impl Node {
         &self,
         name: &NodeName,
         host: IpAddr,
-        patience: Duration,
+        within: Within,
     ) -> Result<TcpStream, ConnectError> {
         let port = match self.settings().peer_port {
             PeerPort::Fixed(port) => port,
             PeerPort::Epmd(epmd) => {
                 let alive = name.alive_name()?;
                 let epmd = address::at(host, epmd);
-                let found = client::lookup(epmd, &alive, patience).await;
+                let found = client::lookup(epmd, &alive, within.left()).await;
                 let found = found.map_err(|error| ConnectError::Epmd(Arc::new(error)))?;
                 if DistVersions::OTP_25.best(found.versions).is_none() {
                     let DistVersions { low, high } = found.versions;
@@ -255,16 +281,18 @@ impl Node {
             }
         };
         let address = SocketAddr::new(host, port);
-        let failed = |message: String| ConnectError::Tcp { address, message };
-        match timeout(patience, TcpStream::connect(address)).await {
-            Ok(Ok(stream)) => Ok(stream),
-            Ok(Err(error)) => Err(failed(error.to_string())),
-            Err(_) => Err(failed(format!("no answer within {patience:?}"))),
-        }
+        let opened =
+            within.limit(Stage::Tcp, address.to_string(), TcpStream::connect(address)).await?;
+        opened.map_err(|error| ConnectError::Tcp { address, message: error.to_string() })
     }
 
-    async fn initiate(&self, name: &NodeName, mut stream: TcpStream) -> Result<(), ConnectError> {
-        let config = self.handshake_config().map_err(|error| {
+    async fn initiate(
+        &self,
+        name: &NodeName,
+        mut stream: TcpStream,
+        within: Within,
+    ) -> Result<(), ConnectError> {
+        let config = self.handshake_config(within.left()).map_err(|error| {
             let address = stream.peer_addr().unwrap_or(SocketAddr::from(([0; 4], 0)));
             ConnectError::Tcp { address, message: error.to_string() }
         })?;
@@ -312,20 +340,42 @@ impl Dialled<'_> {
     }
 }
 
+/// The time for a whole attempt, from the resolver to the handshake.
+#[derive(Clone, Copy)]
+struct Within {
+    until: Instant,
+    patience: Duration,
+}
+
+impl Within {
+    fn left(self) -> Duration {
+        self.until.saturating_duration_since(Instant::now())
+    }
+
+    async fn limit<R>(
+        self,
+        stage: Stage,
+        whom: String,
+        work: impl Future<Output = R>,
+    ) -> Result<R, ConnectError> {
+        let patience = self.patience;
+        let late = |_| ConnectError::TimedOut { stage, whom, patience };
+        timeout_at(self.until, work).await.map_err(late)
+    }
+}
+
 /// The addresses of a host: itself, if it is one.
-async fn resolve(host: &str, patience: Duration) -> Result<Vec<IpAddr>, ConnectError> {
+async fn resolve(host: &str, within: Within) -> Result<Vec<IpAddr>, ConnectError> {
     if let Ok(address) = host.parse() {
         return Ok(vec![address]);
     }
-    match timeout(patience, tokio::net::lookup_host((host, 0))).await {
-        Ok(Ok(found)) => {
-            let mut addresses: Vec<IpAddr> = found.map(|address| address.ip()).collect();
-            addresses.dedup();
-            Ok(addresses)
-        }
-        Ok(Err(error)) => Err(no_address(host, &error.to_string())),
-        Err(_) => Err(no_address(host, &format!("no answer within {patience:?}"))),
-    }
+    let asked = tokio::net::lookup_host((host, 0));
+    let whom = format!("the resolver, asked for {host:?},");
+    let found = within.limit(Stage::Dns, whom, asked).await?;
+    let found = found.map_err(|error| no_address(host, &error.to_string()))?;
+    let mut addresses: Vec<IpAddr> = found.map(|address| address.ip()).collect();
+    addresses.dedup();
+    Ok(addresses)
 }
 
 fn no_address(host: &str, message: &str) -> ConnectError {

@@ -138,7 +138,7 @@ pub(crate) async fn listen(node: Node, listener: TcpListener, handshakes: Arc<Ha
 
 impl Node {
     async fn accept(&self, mut stream: TcpStream, address: SocketAddr) {
-        let config = match self.handshake_config() {
+        let config = match self.handshake_config(self.settings().setup_timeout) {
             Ok(config) => config,
             Err(error) => return tracing::error!(%error, "no randomness for a challenge"),
         };

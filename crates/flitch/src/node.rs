@@ -108,7 +108,7 @@ pub enum NodeEvent {
     Up {
         /// Its name.
         node: NodeName,
-        /// Whether it keeps itself out of `nodes()`.
+        /// Whether the connection stays out of `nodes()`, because either side is hidden.
         hidden: bool,
     },
     /// A peer is gone.
@@ -355,10 +355,13 @@ impl Node {
         self.0.stop.is_cancelled()
     }
 
-    pub(crate) fn handshake_config(&self) -> Result<handshake::Config, getrandom::Error> {
+    pub(crate) fn handshake_config(
+        &self,
+        patience: Duration,
+    ) -> Result<handshake::Config, getrandom::Error> {
         let challenge = getrandom::u32()?;
         let mut config = handshake::Config::new(self.0.cookie.0.clone(), challenge);
-        config.timeout = self.0.settings.setup_timeout;
+        config.timeout = patience;
         if self.0.settings.visible {
             config.flags = config.flags.with(Flags::PUBLISHED);
         }

@@ -96,7 +96,7 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    pub(super) fn expect(&mut self, token: &str) -> Parsed<()> {
+    pub(super) fn require(&mut self, token: &str) -> Parsed<()> {
         if self.eat(token) { Ok(()) } else { Err(self.unexpected(&format!("{token:?}"))) }
     }
 
@@ -134,9 +134,9 @@ impl<'a> Cursor<'a> {
     /// `{1F600}` as a character.
     pub(super) fn braced_char(&mut self) -> Parsed<char> {
         let start = self.at;
-        self.expect("{")?;
+        self.require("{")?;
         let value = self.hex(6)?;
-        self.expect("}")?;
+        self.require("}")?;
         self.char_of(start, value)
     }
 

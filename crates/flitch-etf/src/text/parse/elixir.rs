@@ -180,7 +180,7 @@ fn capture(cursor: &mut Cursor<'_>) -> Parsed<Term> {
         Some('A'..='Z') => alias(cursor)?,
         _ => return Err(cursor.error("a capture names a module's function: &String.length/1")),
     };
-    cursor.expect(".")?;
+    cursor.require(".")?;
     let function = if cursor.rest().starts_with('"') {
         let text = text::quoted_text(cursor)?;
         cursor.atom(start, &text)?
@@ -192,7 +192,7 @@ fn capture(cursor: &mut Cursor<'_>) -> Parsed<Term> {
             name => cursor.atom(start, name)?,
         }
     };
-    cursor.expect("/")?;
+    cursor.require("/")?;
     let arity = number::decimal(cursor, false)?;
     match u8::try_from(&arity) {
         Ok(arity) => Ok(Export { module, function, arity }.into()),
@@ -244,7 +244,7 @@ fn keyword(cursor: &mut Cursor<'_>) -> Parsed<Option<Term>> {
             }
         }
     };
-    cursor.expect(":")?;
+    cursor.require(":")?;
     cursor.atom(start, &name).map(|atom| Some(atom.into()))
 }
 
@@ -272,7 +272,7 @@ fn elements(cursor: &mut Cursor<'_>, close: &str) -> Parsed<Elements> {
         }
         if close == "]" && found.keywords.is_empty() && cursor.eat("|") {
             found.tail = Some(padded_value(cursor)?);
-            cursor.expect(close)?;
+            cursor.require(close)?;
             return Ok(found);
         }
         if !cursor.eat(",") {
@@ -289,7 +289,7 @@ fn pair((key, value): (Term, Term)) -> Term {
 }
 
 fn list(cursor: &mut Cursor<'_>) -> Parsed<Term> {
-    cursor.expect("[")?;
+    cursor.require("[")?;
     let Elements { mut plain, keywords, tail } = elements(cursor, "]")?;
     plain.extend(keywords.into_iter().map(pair));
     Ok(match tail {
@@ -299,7 +299,7 @@ fn list(cursor: &mut Cursor<'_>) -> Parsed<Term> {
 }
 
 fn tuple(cursor: &mut Cursor<'_>) -> Parsed<Term> {
-    cursor.expect("{")?;
+    cursor.require("{")?;
     let Elements { mut plain, keywords, .. } = elements(cursor, "}")?;
     if !keywords.is_empty() {
         plain.push(keywords.into_iter().map(pair).collect());
@@ -308,12 +308,12 @@ fn tuple(cursor: &mut Cursor<'_>) -> Parsed<Term> {
 }
 
 fn map(cursor: &mut Cursor<'_>) -> Parsed<Term> {
-    cursor.expect("%")?;
+    cursor.require("%")?;
     let mut pairs = Vec::new();
     if cursor.rest().starts_with(|c: char| c.is_ascii_uppercase()) {
         pairs.push((Term::atom("__struct__"), alias(cursor)?.into()));
     }
-    cursor.expect("{")?;
+    cursor.require("{")?;
     let mut only_keywords = false;
     loop {
         blank(cursor);
@@ -327,11 +327,11 @@ fn map(cursor: &mut Cursor<'_>) -> Parsed<Term> {
             return Err(cursor.error("behind a `key: value`, only more of them may stand"));
         } else {
             let key = padded_value(cursor)?;
-            cursor.expect("=>")?;
+            cursor.require("=>")?;
             pairs.push((key, padded_value(cursor)?));
         }
         if !cursor.eat(",") {
-            cursor.expect("}")?;
+            cursor.require("}")?;
             break;
         }
     }
@@ -339,7 +339,7 @@ fn map(cursor: &mut Cursor<'_>) -> Parsed<Term> {
 }
 
 fn bits(cursor: &mut Cursor<'_>) -> Parsed<Term> {
-    cursor.expect("<<")?;
+    cursor.require("<<")?;
     let mut bits = Bits::default();
     loop {
         blank(cursor);
@@ -349,7 +349,7 @@ fn bits(cursor: &mut Cursor<'_>) -> Parsed<Term> {
         segment(cursor, &mut bits)?;
         blank(cursor);
         if !cursor.eat(",") {
-            cursor.expect(">>")?;
+            cursor.require(">>")?;
             break;
         }
     }
@@ -371,9 +371,9 @@ fn segment(cursor: &mut Cursor<'_>, bits: &mut Bits) -> Parsed<()> {
                 "binary" | "bytes" | "bitstring" | "bits" if !is_integer(&value) => {}
                 "utf8" if value.as_str().is_some() => {}
                 "size" => {
-                    cursor.expect("(")?;
+                    cursor.require("(")?;
                     size = segment_size(cursor)?;
-                    cursor.expect(")")?;
+                    cursor.require(")")?;
                 }
                 "" => size = segment_size(cursor)?,
                 _ => return Err(cursor.error_at(at, SEGMENTS)),

@@ -134,9 +134,9 @@ fn fun(cursor: &mut Cursor<'_>) -> Parsed<Term> {
         return Err(cursor.error("a fun names a module's function: fun lists:map/2"));
     }
     let module = atom(cursor)?;
-    cursor.expect(":")?;
+    cursor.require(":")?;
     let function = atom(cursor)?;
-    cursor.expect("/")?;
+    cursor.require("/")?;
     let arity = number::decimal(cursor, false)?;
     match u8::try_from(&arity) {
         Ok(arity) => Ok(Export { module, function, arity }.into()),
@@ -163,7 +163,7 @@ fn sequence(cursor: &mut Cursor<'_>, close: &str) -> Parsed<Vec<Term>> {
 }
 
 fn list(cursor: &mut Cursor<'_>) -> Parsed<Term> {
-    cursor.expect("[")?;
+    cursor.require("[")?;
     blank(cursor);
     let mut found = Vec::new();
     if cursor.eat("]") {
@@ -173,7 +173,7 @@ fn list(cursor: &mut Cursor<'_>) -> Parsed<Term> {
         found.push(padded_value(cursor)?);
         if cursor.eat("|") {
             let tail = padded_value(cursor)?;
-            cursor.expect("]")?;
+            cursor.require("]")?;
             return Ok(ImproperList::term(found, tail));
         }
         if cursor.eat("]") {
@@ -186,22 +186,22 @@ fn list(cursor: &mut Cursor<'_>) -> Parsed<Term> {
 }
 
 fn map(cursor: &mut Cursor<'_>) -> Parsed<Term> {
-    cursor.expect("#{")?;
+    cursor.require("#{")?;
     let mut pairs = Vec::new();
     blank(cursor);
     while !cursor.eat("}") {
         if !pairs.is_empty() {
-            cursor.expect(",")?;
+            cursor.require(",")?;
         }
         let key = padded_value(cursor)?;
-        cursor.expect("=>")?;
+        cursor.require("=>")?;
         pairs.push((key, padded_value(cursor)?));
     }
     Ok(Term::Map(pairs.into_iter().collect::<Map>()))
 }
 
 fn bits(cursor: &mut Cursor<'_>) -> Parsed<Term> {
-    cursor.expect("<<")?;
+    cursor.require("<<")?;
     let mut bits = Bits::default();
     blank(cursor);
     if cursor.eat(">>") {
@@ -214,7 +214,7 @@ fn bits(cursor: &mut Cursor<'_>) -> Parsed<Term> {
         if cursor.eat(">>") {
             return Ok(bits.term());
         }
-        cursor.expect(",")?;
+        cursor.require(",")?;
     }
 }
 
