@@ -18,7 +18,25 @@ fn a_node_is_hidden_unless_it_asks_to_be_seen() {
 }
 
 #[test]
-fn a_visible_node_lives_among_visible_ones_without_hurting_global() {
+fn a_hidden_node_never_disturbs_global() {
+    let cluster = Cluster::new();
+    let worker = cluster.flitch("worker").start();
+    let (a, b) = (cluster.elixir("a").start(), cluster.elixir("b").start());
+    a.expect(&format!("Node.connect({})", worker.atom()), "true");
+    b.expect(&format!("Node.connect({})", worker.atom()), "true");
+    a.expect(&format!("Node.connect({})", b.atom()), "true");
+    a.expect(":global.sync()", ":ok");
+    a.expect(":global.register_name(:desk, self())", ":yes");
+    b.expect(":global.whereis_name(:desk) |> is_pid", "true");
+    worker.kill();
+    a.expect_soon("Node.list(:hidden)", "[]");
+    // An overlapping partition, as global sees it, would have parted the two.
+    a.expect("Node.list()", &format!("[{}]", b.atom()));
+    b.expect(":global.sync()", ":ok");
+}
+
+#[test]
+fn a_visible_node_lives_among_visible_ones_and_leaves_their_names_alone() {
     let cluster = Cluster::new();
     let worker = cluster.flitch("worker").args(&["--visible"]).start();
     let (a, b) = (cluster.elixir("a").start(), cluster.elixir("b").start());

@@ -76,7 +76,8 @@ pub(crate) struct NodeArgs {
     /// Which EPMD to register with
     #[arg(long, value_name = "WHICH", value_enum, default_value_t = EpmdArg::Auto)]
     pub(crate) epmd: EpmdArg,
-    /// Be a visible node, one that `global` counts on, instead of a hidden one
+    /// Show in `nodes()` of the peers. The node takes no part in `global` yet, so that
+    /// `:global.sync()` on them waits for it
     #[arg(long)]
     pub(crate) visible: bool,
     /// A node to stay connected to; repeatable

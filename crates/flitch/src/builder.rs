@@ -95,8 +95,10 @@ impl NodeBuilder {
         self
     }
 
-    /// Whether the node shows itself in `nodes()` of its peers. It does not unless told: a
-    /// visible node is one that `global` counts on.
+    /// Whether the node shows itself in `nodes()` of its peers. It does not unless told.
+    ///
+    /// A visible node is one that `global` counts on, and this one takes no part in `global`'s
+    /// protocol yet: names and locks of the others work, but `global:sync/0` waits for it.
     pub fn visible(mut self, visible: bool) -> Self {
         self.settings.visible = visible;
         self
@@ -197,6 +199,9 @@ impl NodeBuilder {
         };
         if let Some(weakness) = cookie.weakness() {
             tracing::warn!("the cookie is weak: {weakness}; whoever has it can run code on BEAMs");
+        }
+        if self.settings.visible {
+            tracing::warn!("visible, without a part in `global`: global:sync/0 of peers waits");
         }
         let epmd_port = match self.epmd_port {
             Some(port) => port,
