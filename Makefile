@@ -2,7 +2,7 @@
 
 CARGO ?= cargo
 
-.PHONY: help setup test demo lint check
+.PHONY: help setup test demo matrix lint check
 
 help:
 	@echo "flitch: a node of Rust in a cluster of BEAMs"
@@ -21,6 +21,9 @@ demo: setup ## watch a Rust worker join an Elixir node and be called by it
 	@$(CARGO) build --locked --quiet -p flitch --example stock
 	@$(CARGO) build --locked --quiet -p integration --bin demo
 	@$(CARGO) run --locked --quiet -p integration --bin demo
+
+matrix: ## the live tests against Erlang and Elixir of other Debian releases (root)
+	@.ci/matrix
 
 lint: ## format, clippy, docs, who may depend on whom, shape of the files
 	@.ci/lint
