@@ -182,11 +182,7 @@ impl Node {
         let within = Within::new(timeout);
         let outcome = within.limit(self.call_outcome(&dest, bytes)).await??;
         match outcome {
-            Outcome::Reply(payload) => {
-                let mut reader = payload.reader();
-                let (_, reply) = split_reply(&mut reader)?;
-                Ok(reply)
-            }
+            Outcome::Reply(payload) => Ok(read_reply(&mut payload.reader())?),
             Outcome::Down(reason) | Outcome::NotSpawned(reason) => Err(down(reason)),
             Outcome::NoConnection => Err(CallError::NoConnection),
         }
@@ -321,13 +317,11 @@ impl Node {
     }
 }
 
-/// `{Tag, Reply}`.
-fn split_reply<R: DeserializeOwned>(
-    reader: &mut flitch_etf::Reader<'_>,
-) -> Result<(Term, R), DeError> {
+/// The reply in `{Tag, Reply}`; the tag has done its duty.
+fn read_reply<R: DeserializeOwned>(reader: &mut flitch_etf::Reader<'_>) -> Result<R, DeError> {
     reader.tuple()?;
-    let tag = reader.term()?;
-    Ok((tag, flitch_etf::read_value(reader)?))
+    reader.skip()?;
+    flitch_etf::read_value(reader)
 }
 
 fn down(reason: Term) -> CallError {
