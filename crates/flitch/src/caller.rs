@@ -45,7 +45,7 @@ impl From {
         let pair = reader.term()?;
         match pair.as_tuple() {
             Some([Term::Pid(pid), tag]) => Ok(Self { pid: pid.as_ref().clone(), tag: tag.clone() }),
-            _ => Err(crate::gen_server::malformed(start, "expected a {pid, tag} to answer to")),
+            _ => Err(DeError::custom_at(start, "expected a {pid, tag} to answer to")),
         }
     }
 

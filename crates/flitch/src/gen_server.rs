@@ -271,10 +271,6 @@ fn system(process: &Process, reader: &mut Reader<'_>) -> Option<ExitReason> {
     }
 }
 
-pub(crate) fn malformed(offset: usize, message: &str) -> DeError {
-    DeError::custom_at(offset, message)
-}
-
 #[cfg(test)]
 mod tests {
     use flitch_etf::write_term;

@@ -5,7 +5,7 @@
 use std::fmt;
 use std::slice;
 
-use super::{Brackets, Frame, Items, Printer, Shape, Sink, atom, escape, keyword, number};
+use super::{Brackets, Frame, Items, Printer, Shape, Sink, atom, escape, ident, keyword, number};
 use crate::text::{Syntax, calendar};
 use crate::{Atom, Export, Fun, Map, Term};
 
@@ -39,22 +39,11 @@ impl<'a, S: Sink> Printer<'a, '_, S> {
             Term::BitString(bits) => {
                 self.bits(bits.bytes(), bits.last_bits(), ", ", ("::size(", ")"))
             }
-            Term::Pid(pid) => self.text(|out| {
-                out.write_str("#PID<")?;
-                escape::bare(out, pid.node.as_str())?;
-                write!(out, ".{}.{}>", pid.id, pid.serial)
-            }),
-            Term::Port(port) => self.text(|out| {
-                out.write_str("#Port<")?;
-                escape::bare(out, port.node.as_str())?;
-                write!(out, ".{}>", port.id)
-            }),
-            Term::Reference(reference) => self.text(|out| {
-                out.write_str("#Reference<")?;
-                escape::bare(out, reference.node.as_str())?;
-                reference.words().iter().rev().try_for_each(|word| write!(out, ".{word}"))?;
-                out.write_str(">")
-            }),
+            Term::Pid(pid) => self.text(|out| ident::pid(out, "#PID<", pid)),
+            Term::Port(port) => self.text(|out| ident::port(out, port)),
+            Term::Reference(reference) => {
+                self.text(|out| ident::reference(out, "#Reference<", reference))
+            }
             Term::Fun(fun) => self.text(|out| function(out, fun)),
             Term::Export(export) => self.text(|out| capture(out, export)),
         }

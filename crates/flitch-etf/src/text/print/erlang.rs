@@ -4,7 +4,7 @@
 
 use std::fmt;
 
-use super::{Brackets, Items, Printer, Shape, Sink, atom, escape, number};
+use super::{Brackets, Items, Printer, Shape, Sink, atom, escape, ident, number};
 use crate::Term;
 use crate::text::Syntax;
 
@@ -38,22 +38,11 @@ impl<'a, S: Sink> Printer<'a, '_, S> {
             Term::Map(_) => self.open(MAP, Items::Pairs(term.children().chunks_exact(2))),
             Term::Binary(bytes) => self.erlang_binary(bytes),
             Term::BitString(bits) => self.bits(bits.bytes(), bits.last_bits(), ",", (":", "")),
-            Term::Pid(pid) => self.text(|out| {
-                out.write_str("<")?;
-                escape::bare(out, pid.node.as_str())?;
-                write!(out, ".{}.{}>", pid.id, pid.serial)
-            }),
-            Term::Port(port) => self.text(|out| {
-                out.write_str("#Port<")?;
-                escape::bare(out, port.node.as_str())?;
-                write!(out, ".{}>", port.id)
-            }),
-            Term::Reference(reference) => self.text(|out| {
-                out.write_str("#Ref<")?;
-                escape::bare(out, reference.node.as_str())?;
-                reference.words().iter().rev().try_for_each(|word| write!(out, ".{word}"))?;
-                out.write_str(">")
-            }),
+            Term::Pid(pid) => self.text(|out| ident::pid(out, "<", pid)),
+            Term::Port(port) => self.text(|out| ident::port(out, port)),
+            Term::Reference(reference) => {
+                self.text(|out| ident::reference(out, "#Ref<", reference))
+            }
             Term::Fun(fun) => self.text(|out| {
                 out.write_str("#Fun<")?;
                 atom::erlang(out, fun.module.as_str())?;

@@ -4,6 +4,7 @@ pub(super) mod atom;
 mod elixir;
 mod erlang;
 pub(super) mod escape;
+mod ident;
 mod number;
 
 use std::fmt;
