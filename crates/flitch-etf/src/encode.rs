@@ -1,9 +1,12 @@
 //! [`Term`] into bytes, without recursion: what `term_to_binary(T, [{minor_version, 2}])` makes.
 
+use std::slice::Iter;
+
 use num_bigint::Sign;
+use smallvec::SmallVec;
 
 use crate::limits::{MAX_ARITY, MAX_BIG_BYTES};
-use crate::term::{BitString, Fun, Pid, Port, Reference};
+use crate::term::{BitString, Definition, Fun, List, Pid, Port, Reference};
 use crate::{Atom, EncodeError, Tag, Term, VERSION_MAGIC};
 
 /// A term that stands alone, as `binary_to_term` takes it.
@@ -11,18 +14,36 @@ use crate::{Atom, EncodeError, Tag, Term, VERSION_MAGIC};
 /// # Errors
 /// The term has no form on the wire: NaN, or more elements than a BEAM can hold.
 pub fn encode(term: &Term) -> Result<Vec<u8>, EncodeError> {
-    let mut out = vec![VERSION_MAGIC];
+    if let Term::Local(local) = term {
+        return Ok([&[VERSION_MAGIC, Tag::LOCAL_EXT.0], local.bytes()].concat());
+    }
+    let mut out = Vec::with_capacity(about(term));
+    out.push(VERSION_MAGIC);
     write_term(&mut out, term)?;
     Ok(out)
 }
 
-/// What is still to be written of a container, the innermost on top.
+/// About how many bytes a term takes: right where it is one run of bytes, a start else.
+fn about(term: &Term) -> usize {
+    16 + match term {
+        Term::Binary(bytes) => bytes.len(),
+        Term::List(list) => list.as_bytes().map_or(8 * list.len(), |bytes| bytes.len()),
+        _ => 112,
+    }
+}
+
+/// What is still to be written of a container.
 struct Rest<'a> {
-    terms: std::slice::Iter<'a, Term>,
+    terms: Iter<'a, Term>,
+    /// Keys, each before the term that is its value.
+    keys: Iter<'a, Term>,
+    /// Whether the key of the next term has been written.
+    has_key: bool,
     end: End,
 }
 
 /// What remains to be done behind the last element.
+#[derive(Clone, Copy)]
 enum End {
     Nothing,
     /// A proper list ends in NIL_EXT.
@@ -31,42 +52,79 @@ enum End {
     FunSize(usize),
 }
 
+impl<'a> Rest<'a> {
+    fn new(terms: &'a [Term], end: End) -> Self {
+        Self { terms: terms.iter(), keys: [].iter(), has_key: false, end }
+    }
+
+    fn next(&mut self) -> Option<&'a Term> {
+        if !self.has_key
+            && let Some(key) = self.keys.next()
+        {
+            self.has_key = true;
+            return Some(key);
+        }
+        self.has_key = false;
+        self.terms.next()
+    }
+}
+
 /// Writes a term without the version byte.
 ///
 /// # Errors
 /// The term has no form on the wire; `out` then ends in a part of it.
 pub fn write_term(out: &mut Vec<u8>, term: &Term) -> Result<(), EncodeError> {
-    let mut work = Vec::new();
-    write_head(out, term, &mut work)?;
-    while let Some(rest) = work.last_mut() {
-        match rest.terms.next() {
-            Some(term) => write_head(out, term, &mut work)?,
+    let Some(mut rest) = write_head(out, term)? else { return Ok(()) };
+    let mut around: SmallVec<[Rest<'_>; 8]> = SmallVec::new();
+    loop {
+        match rest.next() {
+            Some(term) => {
+                if let Some(inner) = write_head(out, term)? {
+                    around.push(std::mem::replace(&mut rest, inner));
+                }
+            }
             None => {
                 match rest.end {
                     End::Nothing => {}
                     End::Nil => out.push(Tag::NIL_EXT.0),
                     End::FunSize(at) => set_fun_size(out, at)?,
                 }
-                work.pop();
+                let Some(outer) = around.pop() else { return Ok(()) };
+                rest = outer;
             }
         }
     }
-    Ok(())
 }
 
-fn write_head<'a>(
-    out: &mut Vec<u8>,
-    term: &'a Term,
-    work: &mut Vec<Rest<'a>>,
-) -> Result<(), EncodeError> {
+/// Writes what stands before the elements of a term, and gives these.
+#[inline]
+fn write_head<'a>(out: &mut Vec<u8>, term: &'a Term) -> Result<Option<Rest<'a>>, EncodeError> {
     match term {
         Term::Integer(value) => write_integer(out, *value),
+        Term::Atom(atom) => write_atom(out, atom.as_str()),
+        Term::Binary(bytes) => write_binary(out, bytes)?,
+        Term::Float(value) => write_float(out, *value)?,
+        Term::Tuple(elements) => {
+            write_tuple_header(out, elements.len())?;
+            return Ok(Some(Rest::new(elements, End::Nothing)));
+        }
+        Term::Map(map) => {
+            write_map_header(out, map.len())?;
+            let rest = Rest::new(map.values(), End::Nothing);
+            return Ok(Some(Rest { keys: map.keys().iter(), ..rest }));
+        }
+        Term::List(list) => return write_list(out, list),
+        _ => return write_rare(out, term),
+    }
+    Ok(None)
+}
+
+fn write_rare<'a>(out: &mut Vec<u8>, term: &'a Term) -> Result<Option<Rest<'a>>, EncodeError> {
+    match term {
         Term::BigInt(value) => {
             let (sign, digits) = value.to_bytes_le();
             write_big(out, sign == Sign::Minus, &digits)?;
         }
-        Term::Float(value) => write_float(out, *value)?,
-        Term::Atom(atom) => write_atom(out, atom.as_str()),
         Term::Reference(reference) => write_reference(out, reference),
         Term::Port(port) => write_port(out, port),
         Term::Pid(pid) => write_pid(out, pid),
@@ -76,38 +134,48 @@ fn write_head<'a>(
             write_atom(out, export.function.as_str());
             write_integer(out, export.arity.into());
         }
-        Term::Binary(bytes) => write_binary(out, bytes)?,
         Term::BitString(bits) => write_bits(out, bits)?,
-        Term::Tuple(elements) => {
-            write_tuple_header(out, elements.len())?;
-            work.push(Rest { terms: elements.iter(), end: End::Nothing });
-        }
-        Term::Map(map) => {
-            write_map_header(out, map.len())?;
-            work.push(Rest { terms: term.children().iter(), end: End::Nothing });
-        }
-        Term::List(elements) => match as_string(elements) {
-            _ if elements.is_empty() => out.push(Tag::NIL_EXT.0),
-            Some(bytes) => {
-                out.push(Tag::STRING_EXT.0);
-                out.extend_from_slice(&(elements.len() as u16).to_be_bytes());
-                out.extend(bytes);
-            }
-            None => {
-                write_list_header(out, elements.len())?;
-                work.push(Rest { terms: elements.iter(), end: End::Nil });
-            }
-        },
         Term::ImproperList(list) => {
             write_list_header(out, list.elements().len())?;
-            work.push(Rest { terms: term.children().iter(), end: End::Nothing });
+            return Ok(Some(Rest::new(list.0.as_slice(), End::Nothing)));
+        }
+        Term::Record(record) => {
+            write_definition(out, &record.definition)?;
+            return Ok(Some(Rest::new(record.values.as_slice(), End::Nothing)));
         }
         Term::Fun(fun) => {
             let end = End::FunSize(write_fun_head(out, fun)?);
-            work.push(Rest { terms: fun.free().iter(), end });
+            return Ok(Some(Rest::new(fun.free(), end)));
         }
+        _ => return Err(EncodeError::Local),
     }
-    Ok(())
+    Ok(None)
+}
+
+fn write_list<'a>(out: &mut Vec<u8>, list: &'a List) -> Result<Option<Rest<'a>>, EncodeError> {
+    if list.is_empty() {
+        out.push(Tag::NIL_EXT.0);
+    } else if let Some(bytes) = list.as_bytes().filter(|bytes| is_short(bytes.len())) {
+        write_string_header(out, bytes.len());
+        out.extend_from_slice(bytes);
+    } else if let Some(bytes) = as_string(list) {
+        write_string_header(out, list.len());
+        out.extend(bytes);
+    } else {
+        write_list_header(out, list.len())?;
+        return Ok(Some(Rest::new(list, End::Nil)));
+    }
+    Ok(None)
+}
+
+/// Whether a STRING_EXT can have so many bytes.
+fn is_short(len: usize) -> bool {
+    len <= usize::from(u16::MAX)
+}
+
+fn write_string_header(out: &mut Vec<u8>, len: usize) {
+    let [high, low] = (len as u16).to_be_bytes();
+    out.extend_from_slice(&[Tag::STRING_EXT.0, high, low]);
 }
 
 /// The bytes of a list that goes as STRING_EXT: 1 to 65,535 integers from 0 to 255.
@@ -116,8 +184,7 @@ fn as_string(elements: &[Term]) -> Option<impl Iterator<Item = u8> + '_> {
         Term::Integer(value) => u8::try_from(*value).ok(),
         _ => None,
     };
-    let fits = elements.len() <= usize::from(u16::MAX);
-    (fits && elements.iter().all(|term| byte(term).is_some()))
+    (is_short(elements.len()) && elements.iter().all(|term| byte(term).is_some()))
         .then(|| elements.iter().filter_map(byte))
 }
 
@@ -126,8 +193,8 @@ pub fn write_integer(out: &mut Vec<u8>, value: i64) {
     if let Ok(small) = u8::try_from(value) {
         out.extend_from_slice(&[Tag::SMALL_INTEGER_EXT.0, small]);
     } else if let Ok(medium) = i32::try_from(value) {
-        out.push(Tag::INTEGER_EXT.0);
-        out.extend_from_slice(&medium.to_be_bytes());
+        let [a, b, c, d] = medium.to_be_bytes();
+        out.extend_from_slice(&[Tag::INTEGER_EXT.0, a, b, c, d]);
     } else {
         write_magnitude(out, value < 0, value.unsigned_abs().into());
     }
@@ -212,6 +279,17 @@ pub fn write_reference(out: &mut Vec<u8>, reference: &Reference) {
     for word in reference.words() {
         out.extend_from_slice(&word.to_be_bytes());
     }
+}
+
+/// Writes a native record up to its values.
+fn write_definition(out: &mut Vec<u8>, definition: &Definition) -> Result<(), EncodeError> {
+    out.push(Tag::RECORD_EXT.0);
+    write_len(out, "record", definition.fields().len())?;
+    out.push(definition.exported().into());
+    write_atom(out, definition.module().as_str());
+    write_atom(out, definition.name().as_str());
+    definition.fields().iter().for_each(|field| write_atom(out, field.as_str()));
+    Ok(())
 }
 
 /// Writes a fun up to its free variables, and says where its size stands.

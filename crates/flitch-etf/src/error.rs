@@ -51,7 +51,7 @@ pub enum DecodeErrorKind {
         found: Tag,
     },
     /// A tag that is not in the format, or that no node sends any more.
-    #[error("{0} cannot be decoded here")]
+    #[error("{0} cannot be decoded: {why}", why = why(*.0))]
     Unsupported(Tag),
     /// The first byte is not 131.
     #[error("the version byte is {0}, not 131")]
@@ -73,6 +73,15 @@ pub enum DecodeErrorKind {
     Trailing(usize),
 }
 
+fn why(unsupported: Tag) -> &'static str {
+    match unsupported {
+        Tag::FUN_EXT => "no node has sent funs in this form since R8",
+        Tag::LOCAL_EXT => "only its own node can tell what it is, and it stands alone",
+        Tag::COMPRESSED => "compressed data stands alone, behind the version byte",
+        _ => "the format has no such tag",
+    }
+}
+
 /// Why a term has no form on the wire that every peer survives.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -80,6 +89,9 @@ pub enum EncodeError {
     /// NaN and the infinities are not Erlang terms.
     #[error("{0} is not an Erlang float")]
     Float(String),
+    /// A term in a form that only its node can read stands inside another, or goes to a peer.
+    #[error("a local term has a form for its own node alone: it cannot go into a message")]
+    Local,
     /// More elements than the format or the BEAM can hold.
     #[error("a {what} of {count} elements: at most {max} are possible")]
     Count {

@@ -43,7 +43,8 @@ impl Serialize for Nearest<'_> {
                 None => serializer.collect_str(&text::elixir(term)),
             },
             Term::List(_) | Term::Tuple(_) => {
-                serializer.collect_seq(term.children().iter().map(|child| Nearest(child, depth)))
+                let [elements, _] = term.children();
+                serializer.collect_seq(elements.iter().map(|child| Nearest(child, depth)))
             }
             Term::Map(map) => {
                 let mut out = serializer.serialize_map(Some(map.len()))?;

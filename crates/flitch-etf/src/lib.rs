@@ -46,6 +46,6 @@ pub use read::Reader;
 pub use ser::{SerError, to_vec, write_value};
 pub use tag::{Tag, VERSION_MAGIC};
 pub use term::{
-    Atom, Binary, BitString, Export, Fun, ImproperList, List, Map, Pid, Port, Reference, Term,
-    TermError, Tuple,
+    Atom, Binary, BitString, Export, Fun, ImproperList, List, Local, Map, Pid, Port, Record,
+    Reference, Term, TermError, Tuple,
 };

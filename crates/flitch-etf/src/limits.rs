@@ -9,13 +9,18 @@ pub struct Limits {
     /// Terms in one message, those inside others included. Each takes 32 bytes in memory and may
     /// have taken a single byte on the wire.
     pub terms: usize,
+    /// Bytes of memory that a message may become, slices of the message itself not counted: terms,
+    /// and what does not fit into their 32 bytes.
+    pub memory: usize,
     /// Bytes that compressed data may inflate to.
     pub inflated: usize,
 }
 
 impl Limits {
-    /// The limits where no others are given: 10,000 levels, 8 million terms, 64 MiB inflated.
-    pub const DEFAULT: Self = Self { depth: 10_000, terms: 8 << 20, inflated: 64 << 20 };
+    /// The limits where no others are given: 10,000 levels, 8 million terms, 512 MiB of memory,
+    /// 64 MiB inflated.
+    pub const DEFAULT: Self =
+        Self { depth: 10_000, terms: 8 << 20, memory: 512 << 20, inflated: 64 << 20 };
 }
 
 /// The largest arity of a tuple: unpatched BEAMs corrupt their memory beyond (CVE-2026-55737), so

@@ -94,6 +94,71 @@ tags! {
     V4_PORT_EXT = 120,
 }
 
+impl Tag {
+    /// Whether an integer starts so.
+    #[inline]
+    pub(crate) fn is_integer(self) -> bool {
+        matches!(
+            self,
+            Self::SMALL_INTEGER_EXT | Self::INTEGER_EXT | Self::SMALL_BIG_EXT | Self::LARGE_BIG_EXT
+        )
+    }
+
+    /// Whether an atom starts so.
+    #[inline]
+    pub(crate) fn is_atom(self) -> bool {
+        matches!(
+            self,
+            Self::SMALL_ATOM_UTF8_EXT
+                | Self::ATOM_UTF8_EXT
+                | Self::SMALL_ATOM_EXT
+                | Self::ATOM_EXT
+                | Self::ATOM_CACHE_REF
+        )
+    }
+
+    /// Whether a tuple starts so.
+    #[inline]
+    pub(crate) fn is_tuple(self) -> bool {
+        matches!(self, Self::SMALL_TUPLE_EXT | Self::LARGE_TUPLE_EXT)
+    }
+
+    /// Whether a term that holds others starts so.
+    #[inline]
+    pub(crate) fn is_container(self) -> bool {
+        matches!(
+            self,
+            Self::SMALL_TUPLE_EXT
+                | Self::LARGE_TUPLE_EXT
+                | Self::LIST_EXT
+                | Self::MAP_EXT
+                | Self::RECORD_EXT
+                | Self::NEW_FUN_EXT
+        )
+    }
+
+    /// Whether a float starts so.
+    #[inline]
+    pub(crate) fn is_float(self) -> bool {
+        matches!(self, Self::NEW_FLOAT_EXT | Self::FLOAT_EXT)
+    }
+
+    /// Whether a pid starts so.
+    pub(crate) fn is_pid(self) -> bool {
+        matches!(self, Self::NEW_PID_EXT | Self::PID_EXT)
+    }
+
+    /// Whether a port starts so.
+    pub(crate) fn is_port(self) -> bool {
+        matches!(self, Self::V4_PORT_EXT | Self::NEW_PORT_EXT | Self::PORT_EXT)
+    }
+
+    /// Whether a reference starts so.
+    pub(crate) fn is_reference(self) -> bool {
+        matches!(self, Self::NEWER_REFERENCE_EXT | Self::NEW_REFERENCE_EXT | Self::REFERENCE_EXT)
+    }
+}
+
 impl fmt::Display for Tag {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.name() {

@@ -47,7 +47,7 @@ fn it_is_right(term: &Term) -> bool {
         Term::Map(map) => map.iter().any(|(key, _)| key.as_float() == Some(0.0)),
         _ => false,
     };
-    !wrong && term.children().iter().all(it_is_right)
+    !wrong && term.children().into_iter().flatten().all(it_is_right)
 }
 
 #[test]

@@ -59,6 +59,13 @@ impl Atom {
     }
 }
 
+impl Atom {
+    /// Whether its text is too long to be held inline.
+    pub(crate) fn is_shared(&self) -> bool {
+        self.0.is_heap_allocated()
+    }
+}
+
 impl TryFrom<&str> for Atom {
     type Error = AtomError;
 

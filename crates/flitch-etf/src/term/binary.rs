@@ -1,6 +1,8 @@
 //! Binaries and bit strings: slices of the message that brought them.
 
+use std::cmp::Ordering;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -34,7 +36,9 @@ impl Binary {
         }
     }
 
-    fn inline(data: &[u8]) -> Option<Self> {
+    /// The bytes, if they are few enough.
+    #[inline]
+    pub(crate) fn inline(data: &[u8]) -> Option<Self> {
         let mut held = [0; Self::INLINE];
         held.get_mut(..data.len())?.copy_from_slice(data);
         let len = u8::try_from(data.len()).ok()?;
@@ -124,6 +128,24 @@ impl PartialEq for Binary {
 }
 
 impl Eq for Binary {}
+
+impl PartialOrd for Binary {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Binary {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.as_slice().cmp(other.as_slice())
+    }
+}
+
+impl Hash for Binary {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.as_slice().hash(state);
+    }
+}
 
 impl fmt::Debug for Binary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -5,7 +5,10 @@ use std::sync::Arc;
 use bytes::Bytes;
 use num_bigint::BigInt;
 
-use super::{Atom, Binary, BitString, Export, Fun, List, Map, Pid, Port, Reference, Term, Tuple};
+use super::{
+    Atom, Binary, BitString, Export, Fun, List, Local, Map, Pid, Port, Record, Reference, Seq,
+    Term, Tuple,
+};
 
 /// A term is not of the kind, or of the size, that was asked for.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -130,13 +133,25 @@ impl From<BitString> for Term {
 
 impl From<Vec<Term>> for Term {
     fn from(elements: Vec<Term>) -> Self {
-        Self::List(List(elements.into()))
+        Self::List(elements.into())
     }
 }
 
 impl From<Map> for Term {
     fn from(map: Map) -> Self {
         Self::Map(map)
+    }
+}
+
+impl From<List> for Term {
+    fn from(list: List) -> Self {
+        Self::List(list)
+    }
+}
+
+impl From<Record> for Term {
+    fn from(record: Record) -> Self {
+        Self::Record(record)
     }
 }
 
@@ -149,7 +164,7 @@ macro_rules! shared {
         }
     )*};
 }
-shared!(Pid, Port, Reference, Fun, Export);
+shared!(Pid, Port, Reference, Fun, Export, Local);
 
 /// `nil` for `None`.
 impl<T: Into<Term>> From<Option<T>> for Term {
@@ -162,7 +177,7 @@ macro_rules! tuples {
     ($($name:ident)+) => {
         impl<$($name: Into<Term>),+> From<($($name,)+)> for Term {
             fn from(($($name,)+): ($($name,)+)) -> Self {
-                Self::Tuple(Tuple([$($name.into()),+].into_iter().collect()))
+                Self::Tuple(Tuple(Seq::of([$($name.into()),+].into_iter())))
             }
         }
     };
@@ -183,7 +198,7 @@ mod tuples {
 
 impl FromIterator<Term> for Term {
     fn from_iter<I: IntoIterator<Item = Term>>(elements: I) -> Self {
-        Self::List(List(elements.into_iter().collect()))
+        Self::List(elements.into_iter().collect::<Seq>().into())
     }
 }
 

@@ -6,36 +6,51 @@ use super::{Atom, Seq, Term};
 
 /// A map. Its pairs are kept in the order of their keys, so equal maps are equal however they
 /// were written; `1` and `1.0` are different keys, as in Erlang.
+///
+/// Maps of one message that have the same keys, such as the structs of a list, share them.
 #[derive(Clone, Default)]
 pub struct Map {
-    /// Keys and values by turns.
-    pub(crate) flat: Seq,
+    /// In their order.
+    pub(crate) keys: Seq,
+    /// In the order of the keys.
+    pub(crate) values: Seq,
 }
 
 impl Map {
     /// The number of pairs.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.flat.as_slice().len() / 2
+        self.keys().len()
     }
 
     /// Whether there are no pairs.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.flat.as_slice().is_empty()
+        self.keys().is_empty()
     }
 
     /// The pairs in the order of their keys.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (&Term, &Term)> + DoubleEndedIterator {
-        self.flat.as_slice().as_chunks::<2>().0.iter().map(|[key, value]| (key, value))
+        self.keys().iter().zip(self.values())
+    }
+
+    /// The keys in their order.
+    #[must_use]
+    pub fn keys(&self) -> &[Term] {
+        self.keys.as_slice()
+    }
+
+    /// The values in the order of their keys.
+    #[must_use]
+    pub fn values(&self) -> &[Term] {
+        self.values.as_slice()
     }
 
     /// The value under `key`.
     #[must_use]
     pub fn get(&self, key: &Term) -> Option<&Term> {
-        let (pairs, _) = self.flat.as_slice().as_chunks::<2>();
-        let at = pairs.binary_search_by(|[found, _]| found.cmp(key)).ok()?;
-        pairs.get(at).map(|[_, value]| value)
+        let at = self.keys().binary_search(key).ok()?;
+        self.values().get(at)
     }
 
     /// The value under the atom `key`, as in `%{key: value}`.
@@ -51,31 +66,13 @@ impl Map {
     pub fn struct_name(&self) -> Option<&str> {
         self.get_atom("__struct__")?.as_atom()?.as_str().strip_prefix("Elixir.")
     }
-
-    /// The keys and values that stand by turns in `stack` from `start` on, moved out of it in one
-    /// allocation. `None` if a key stands there twice.
-    pub(crate) fn drain_from(stack: &mut Vec<Term>, start: usize) -> Option<Self> {
-        let (pairs, _) = stack.get_mut(start..).unwrap_or_default().as_chunks_mut::<2>();
-        // A BEAM writes small maps in order already.
-        if !ascends(pairs) {
-            pairs.sort_unstable_by(|[a, _], [b, _]| a.cmp(b));
-            if !ascends(pairs) {
-                return None;
-            }
-        }
-        Some(Self { flat: Seq::drain_from(stack, start) })
-    }
-}
-
-/// Whether each key is greater than the one before.
-fn ascends(pairs: &[[Term; 2]]) -> bool {
-    pairs.is_sorted_by(|[a, _], [b, _]| a < b)
 }
 
 /// The same keys with the same values.
 impl PartialEq for Map {
     fn eq(&self, other: &Self) -> bool {
-        self.flat.as_slice() == other.flat.as_slice()
+        (self.keys.is(&other.keys) || self.keys() == other.keys())
+            && self.values() == other.values()
     }
 }
 
@@ -94,7 +91,8 @@ impl FromIterator<(Term, Term)> for Map {
         pairs.reverse();
         pairs.sort_by(|a, b| a.0.cmp(&b.0));
         pairs.dedup_by(|b, a| a.0 == b.0);
-        Self { flat: pairs.into_iter().flat_map(|(key, value)| [key, value]).collect() }
+        let (keys, values): (Vec<_>, Vec<_>) = pairs.into_iter().unzip();
+        Self { keys: keys.into(), values: values.into() }
     }
 }
 
@@ -124,20 +122,5 @@ mod tests {
         let a: Map = [pair(1, 1), pair(2, 2)].into_iter().collect();
         let b: Map = [pair(2, 0), pair(1, 1), pair(2, 2)].into_iter().collect();
         assert_eq!(Term::from(a), Term::from(b));
-    }
-
-    #[test]
-    fn a_decoded_map_takes_its_pairs_in_any_order_and_no_key_twice() {
-        let stack = |keys: &[i64]| -> Vec<Term> {
-            let pairs = keys.iter().flat_map(|key| [Term::from(*key), Term::from(key * 10)]);
-            std::iter::once(Term::from("before")).chain(pairs).collect()
-        };
-        let mut shuffled = stack(&[3, 1, 2]);
-        let map = Map::drain_from(&mut shuffled, 1).unwrap();
-        assert_eq!(shuffled, [Term::from("before")]);
-        let keys: Vec<_> = map.iter().map(|(key, value)| (key.clone(), value.clone())).collect();
-        assert_eq!(keys, [1, 2, 3].map(|key| (Term::from(key), Term::from(key * 10))));
-        assert!(Map::drain_from(&mut stack(&[2, 1, 2]), 1).is_none());
-        assert!(Map::drain_from(&mut stack(&[1, 1]), 1).is_none());
     }
 }

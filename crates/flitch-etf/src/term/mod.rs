@@ -4,9 +4,11 @@ mod atom;
 mod binary;
 mod convert;
 mod ident;
+mod list;
 mod map;
 mod opaque;
 mod order;
+mod record;
 mod seq;
 
 use std::sync::Arc;
@@ -17,15 +19,18 @@ pub use atom::Atom;
 pub use binary::{Binary, BitString};
 pub use convert::TermError;
 pub use ident::{Pid, Port, Reference};
+pub use list::{ImproperList, List};
 pub use map::Map;
-pub use opaque::{Export, Fun};
+pub use opaque::{Export, Fun, Local};
+pub(crate) use record::Definition;
+pub use record::Record;
 pub(crate) use seq::Seq;
 
 /// Any Erlang value.
 ///
 /// 32 bytes; a clone copies no data. Equality is Erlang's `=:=` (`1` is not `1.0`), and the order
-/// is that of map keys: integers, floats, atoms, references, funs, ports, pids, tuples, maps, the
-/// empty list, lists, bit strings. ([`Term::cmp_by_value`] is the order of `<`, where `1 == 1.0`.)
+/// is that of map keys: integers, floats, atoms, references, funs, ports, pids, tuples, native
+/// records, maps, the empty list, lists, bit strings. ([`Term::cmp_by_value`] is the order of `<`, where `1 == 1.0`.)
 /// No operation recurses, so a term's depth is bounded by memory alone.
 #[derive(Clone)]
 pub enum Term {
@@ -50,6 +55,8 @@ pub enum Term {
     Pid(Arc<Pid>),
     /// A tuple.
     Tuple(Tuple),
+    /// A native record of OTP 29.
+    Record(Record),
     /// A map.
     Map(Map),
     /// A proper list.
@@ -60,64 +67,15 @@ pub enum Term {
     Binary(Binary),
     /// A bit string that does not fill its last byte.
     BitString(Arc<BitString>),
+    /// What `term_to_binary(T, [local])` made: only its node can tell what it is.
+    Local(Arc<Local>),
 }
 
 /// The elements of a tuple. Reads as a slice.
 #[derive(Clone, Default)]
 pub struct Tuple(pub(crate) Seq);
 
-/// The elements of a proper list. Reads as a slice.
-#[derive(Clone, Default)]
-pub struct List(pub(crate) Seq);
-
-/// A list with a tail that is no list.
-#[derive(Clone)]
-pub struct ImproperList(pub(crate) Seq);
-
-impl ImproperList {
-    /// `[elements… | tail]`. A tail that is a list itself gives the longer list that this is.
-    #[must_use]
-    pub fn term(mut elements: Vec<Term>, tail: Term) -> Term {
-        match tail {
-            Term::List(list) => {
-                elements.extend(list.iter().cloned());
-                Term::from(elements)
-            }
-            Term::ImproperList(list) => {
-                elements.extend(list.0.as_slice().iter().cloned());
-                Term::ImproperList(Self(elements.into()))
-            }
-            tail if elements.is_empty() => tail,
-            tail => {
-                elements.push(tail);
-                Term::ImproperList(Self(elements.into()))
-            }
-        }
-    }
-
-    /// The elements before the tail: at least one.
-    #[must_use]
-    pub fn elements(&self) -> &[Term] {
-        self.0.as_slice().split_last().map_or(&[], |(_, elements)| elements)
-    }
-
-    /// What stands behind the bar.
-    #[must_use]
-    pub fn tail(&self) -> &Term {
-        const NIL: &Term = &Term::Integer(0);
-        self.0.as_slice().last().unwrap_or(NIL)
-    }
-}
-
 impl std::ops::Deref for Tuple {
-    type Target = [Term];
-
-    fn deref(&self) -> &[Term] {
-        self.0.as_slice()
-    }
-}
-
-impl std::ops::Deref for List {
     type Target = [Term];
 
     fn deref(&self) -> &[Term] {
@@ -219,6 +177,15 @@ impl Term {
         }
     }
 
+    /// The native record, if this is one.
+    #[must_use]
+    pub fn as_record(&self) -> Option<&Record> {
+        match self {
+            Self::Record(record) => Some(record),
+            _ => None,
+        }
+    }
+
     /// The pid, if this is one.
     #[must_use]
     pub fn as_pid(&self) -> Option<&Pid> {
@@ -249,40 +216,30 @@ impl Term {
             Self::Port(_) => "port",
             Self::Pid(_) => "pid",
             Self::Tuple(_) => "tuple",
+            Self::Record(_) => "record",
             Self::Map(_) => "map",
             Self::List(_) => "list",
             Self::ImproperList(_) => "improper list",
             Self::Binary(_) => "binary",
             Self::BitString(_) => "bitstring",
+            Self::Local(_) => "local term",
         }
     }
 
-    /// The terms inside, in the order of the wire; keys and values of a map by turns, and the
-    /// tail of an improper list last.
+    /// The terms directly inside, in at most two runs: the elements of a tuple or list (the tail
+    /// of an improper one last), the keys and then the values of a map, the values of a record,
+    /// what a fun closes over.
     #[must_use]
-    pub fn children(&self) -> &[Term] {
+    pub fn children(&self) -> [&[Term]; 2] {
         match self {
-            Self::Tuple(Tuple(seq))
-            | Self::List(List(seq))
-            | Self::ImproperList(ImproperList(seq)) => seq.as_slice(),
-            Self::Map(map) => map.flat.as_slice(),
-            Self::Fun(fun) => fun.free(),
-            _ => &[],
+            Self::Tuple(tuple) => [tuple, &[]],
+            Self::List(list) => [list, &[]],
+            Self::ImproperList(list) => [list.0.as_slice(), &[]],
+            Self::Map(map) => [map.keys(), map.values()],
+            Self::Record(record) => [record.values.as_slice(), &[]],
+            Self::Fun(fun) => [fun.free(), &[]],
+            _ => [&[], &[]],
         }
-    }
-
-    /// Moves the children out, leaving an empty container, if there are any and nobody else
-    /// holds them.
-    fn take_children(&mut self) -> Option<Seq> {
-        let seq = match self {
-            Self::Tuple(Tuple(seq))
-            | Self::List(List(seq))
-            | Self::ImproperList(ImproperList(seq)) => seq,
-            Self::Map(map) => &mut map.flat,
-            Self::Fun(fun) => &mut Arc::get_mut(fun)?.free,
-            _ => return None,
-        };
-        (!seq.as_slice().is_empty()).then(|| std::mem::take(seq))
     }
 }
 
@@ -300,18 +257,6 @@ mod tests {
     #[test]
     fn a_term_is_small() {
         assert!(size_of::<Term>() <= 32, "{}", size_of::<Term>());
-    }
-
-    #[test]
-    fn a_tail_that_is_a_list_makes_one_list() {
-        let list = ImproperList::term(vec![1.into()], Term::from(vec![Term::from(2)]));
-        assert_eq!(list, Term::from(vec![Term::from(1), Term::from(2)]));
-        let inner = ImproperList::term(vec![2.into()], 3.into());
-        let Term::ImproperList(list) = ImproperList::term(vec![1.into()], inner) else {
-            panic!("the tail is no list")
-        };
-        assert_eq!((list.elements().len(), list.tail()), (2, &Term::from(3)));
-        assert_eq!(ImproperList::term(vec![], 3.into()), Term::from(3));
     }
 
     #[test]

@@ -1,6 +1,6 @@
-//! Funs: terms that are carried and not looked into.
+//! Terms that are carried and not looked into: funs, and what is local to a node.
 
-use super::{Atom, Pid, Seq, Term};
+use super::{Atom, Binary, Pid, Seq, Term};
 
 /// A fun made by a module: it goes back to its node as it came.
 #[derive(Clone)]
@@ -44,4 +44,17 @@ pub struct Export {
     pub function: Atom,
     /// How many arguments it takes.
     pub arity: u8,
+}
+
+/// A term in the form that only the node which made it can read (`erl_ext_dist`, LOCAL_EXT). It
+/// stands alone, never inside another term, and goes back as it came.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Local(pub(crate) Binary);
+
+impl Local {
+    /// What stands behind the tag: a hash of four bytes that the node checks, then the term.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        &self.0
+    }
 }

@@ -46,8 +46,8 @@ enum Numbers {
 
 /// What is still to be compared, the next on top.
 enum Work<'a> {
-    /// Every `stride`-th term of two slices, one by one.
-    Terms { a: &'a [Term], b: &'a [Term], stride: usize, numbers: Numbers },
+    /// The terms of two slices, one by one.
+    Terms { a: &'a [Term], b: &'a [Term], numbers: Numbers },
     /// The answer, should everything above have been equal.
     Decided(Ordering),
 }
@@ -60,12 +60,12 @@ fn compare(a: &Term, b: &Term, numbers: Numbers) -> Ordering {
         match work.pop() {
             None => break,
             Some(Work::Decided(order)) => found = order,
-            Some(Work::Terms { a, b, stride, numbers }) => {
-                let (Some(first_a), Some(first_b)) = (a.first(), b.first()) else { continue };
-                if let (Some(a), Some(b)) = (a.get(stride..), b.get(stride..)) {
-                    work.push(Work::Terms { a, b, stride, numbers });
+            Some(Work::Terms { a, b, numbers }) => {
+                if let (Some((first_a, a)), Some((first_b, b))) = (a.split_first(), b.split_first())
+                {
+                    work.push(Work::Terms { a, b, numbers });
+                    found = step(first_a, first_b, numbers, &mut work);
                 }
-                found = step(first_a, first_b, numbers, &mut work);
             }
         }
     }
@@ -82,7 +82,7 @@ fn step<'a>(a: &'a Term, b: &'a Term, numbers: Numbers, work: &mut Vec<Work<'a>>
                 .then_with(|| a.significant().cmp(b.significant()))
         }
         (Term::Fun(a), Term::Fun(b)) => {
-            work.push(Work::Terms { a: a.free(), b: b.free(), stride: 1, numbers });
+            work.push(Work::Terms { a: a.free(), b: b.free(), numbers });
             let key = |fun: &'a Fun| (fun.key(), pid_key(&fun.pid), fun.free().len());
             key(a).cmp(&key(b))
         }
@@ -94,21 +94,26 @@ fn step<'a>(a: &'a Term, b: &'a Term, numbers: Numbers, work: &mut Vec<Work<'a>>
         }
         (Term::Pid(a), Term::Pid(b)) => pid_key(a).cmp(&pid_key(b)),
         (Term::Tuple(a), Term::Tuple(b)) => {
-            work.push(Work::Terms { a, b, stride: 1, numbers });
+            work.push(Work::Terms { a, b, numbers });
             a.len().cmp(&b.len())
         }
+        (Term::Record(a), Term::Record(b)) => {
+            work.push(Work::Terms { a: a.values.as_slice(), b: b.values.as_slice(), numbers });
+            a.definition.key().cmp(&b.definition.key())
+        }
         (Term::Map(a), Term::Map(b)) => {
-            let (a, b) = (a.flat.as_slice(), b.flat.as_slice());
-            if let (Some(a), Some(b)) = (a.get(1..), b.get(1..)) {
-                work.push(Work::Terms { a, b, stride: 2, numbers });
+            work.push(Work::Terms { a: a.values(), b: b.values(), numbers });
+            if !a.keys.is(&b.keys) {
+                // All keys before all values, and told apart exactly whatever the comparison.
+                work.push(Work::Terms { a: a.keys(), b: b.keys(), numbers: Numbers::Exact });
             }
-            // All keys before all values, and told apart exactly whatever the comparison.
-            work.push(Work::Terms { a, b, stride: 2, numbers: Numbers::Exact });
             a.len().cmp(&b.len())
         }
         (Term::Binary(_) | Term::BitString(_), Term::Binary(_) | Term::BitString(_)) => {
             bits(a).cmp(&bits(b))
         }
+        (Term::Local(a), Term::Local(b)) => a.cmp(b),
+        (Term::List(a), Term::List(b)) if a.is(b) => Ordering::Equal,
         _ => match (rank(a), rank(b)) {
             (Rank::Number, Rank::Number) => number_order(a, b, numbers),
             (Rank::List, Rank::List) => {
@@ -130,10 +135,12 @@ enum Rank {
     Port,
     Pid,
     Tuple,
+    Record,
     Map,
     Nil,
     List,
     Bits,
+    Local,
 }
 
 fn rank(term: &Term) -> Rank {
@@ -145,10 +152,12 @@ fn rank(term: &Term) -> Rank {
         Term::Port(_) => Rank::Port,
         Term::Pid(_) => Rank::Pid,
         Term::Tuple(_) => Rank::Tuple,
+        Term::Record(_) => Rank::Record,
         Term::Map(_) => Rank::Map,
         Term::List(list) if list.is_empty() => Rank::Nil,
         Term::List(_) | Term::ImproperList(_) => Rank::List,
         Term::Binary(_) | Term::BitString(_) => Rank::Bits,
+        Term::Local(_) => Rank::Local,
     }
 }
 
@@ -160,19 +169,19 @@ fn list_work<'a>(a: &'a Term, b: &'a Term, numbers: Numbers, work: &mut Vec<Work
     match (a.len().cmp(&b.len()), tail_a, tail_b) {
         (Ordering::Equal, Some(a), Some(b)) => {
             let (a, b) = (std::slice::from_ref(a), std::slice::from_ref(b));
-            work.push(Work::Terms { a, b, stride: 1, numbers });
+            work.push(Work::Terms { a, b, numbers });
         }
         (Ordering::Equal, a, b) => work.push(Work::Decided(behind(a).cmp(&behind(b)))),
         (Ordering::Less, a, _) => work.push(Work::Decided(behind(a).cmp(&Rank::List))),
         (Ordering::Greater, _, b) => work.push(Work::Decided(Rank::List.cmp(&behind(b)))),
     }
-    work.push(Work::Terms { a, b, stride: 1, numbers });
+    work.push(Work::Terms { a, b, numbers });
 }
 
 fn cells(list: &Term) -> (&[Term], Option<&Term>) {
     match list {
         Term::ImproperList(list) => (list.elements(), Some(list.tail())),
-        list => (list.children(), None),
+        list => (list.as_list().unwrap_or_default(), None),
     }
 }
 
@@ -241,12 +250,12 @@ impl Hash for Term {
     fn hash<H: Hasher>(&self, state: &mut H) {
         let mut work: Vec<&[Term]> = Vec::new();
         hash_flat(self, state);
-        work.push(self.children());
+        work.extend(self.children());
         while let Some(terms) = work.pop() {
             let Some((first, rest)) = terms.split_first() else { continue };
             work.push(rest);
             hash_flat(first, state);
-            work.push(first.children());
+            work.extend(first.children().into_iter().filter(|terms| !terms.is_empty()));
         }
     }
 }
@@ -265,8 +274,10 @@ fn hash_flat<H: Hasher>(term: &Term, state: &mut H) {
         Term::Port(port) => port.hash(state),
         Term::Pid(pid) => pid.hash(state),
         Term::Binary(_) | Term::BitString(_) => bits(term).hash(state),
+        Term::Record(record) => record.definition.key().hash(state),
+        Term::Local(local) => local.hash(state),
         Term::Tuple(_) | Term::Map(_) | Term::List(_) | Term::ImproperList(_) => {
-            term.children().len().hash(state);
+            term.children().map(<[Term]>::len).hash(state);
         }
     }
 }

@@ -142,7 +142,7 @@ fn chardata(data: &Term, out: &mut Vec<u8>) -> bool {
         work.push(rest);
         match first {
             Term::Binary(bytes) => out.extend_from_slice(bytes),
-            Term::List(_) | Term::ImproperList(_) => work.push(first.children()),
+            Term::List(_) | Term::ImproperList(_) => work.extend(first.children()),
             Term::Integer(code) => match u32::try_from(*code).ok().and_then(char::from_u32) {
                 Some(char) => out.extend_from_slice(char.encode_utf8(&mut [0; 4]).as_bytes()),
                 None => return false,

@@ -3,9 +3,10 @@
 //! Authority: Elixir's `lib/inspect.ex`.
 
 use std::fmt;
-use std::slice;
 
-use super::{Brackets, Frame, Items, Printer, Shape, Sink, atom, escape, ident, keyword, number};
+use super::{
+    Brackets, Frame, Items, Printer, Shape, Sink, atom, escape, ident, keyword, number, pairs,
+};
 use crate::text::{Syntax, calendar};
 use crate::{Atom, Export, Fun, Map, Term};
 
@@ -34,7 +35,9 @@ impl<'a, S: Sink> Printer<'a, '_, S> {
             Term::ImproperList(list) => {
                 self.open_with_tail(LIST, Items::terms(list.elements()), Some(list.tail()))
             }
-            Term::Map(map) => self.elixir_map(term, map),
+            Term::Record(record) => self.record(record),
+            Term::Local(_) => self.text(|out| out.write_str("#Local<>")),
+            Term::Map(map) => self.elixir_map(map),
             Term::Binary(bytes) => self.elixir_binary(bytes),
             Term::BitString(bits) => {
                 self.bits(bits.bytes(), bits.last_bits(), ", ", ("::size(", ")"))
@@ -64,7 +67,7 @@ impl<'a, S: Sink> Printer<'a, '_, S> {
                 out.write_str(if elements.len() > limit { " ++ ..." } else { "" })
             })
         } else if elements.iter().all(is_keyword) {
-            self.open(KEYWORDS, Items::Keywords(elements.iter().step_by(1)))
+            self.open(KEYWORDS, Items::Keywords(elements.iter()))
         } else {
             self.open(LIST, Items::terms(elements))
         }
@@ -84,20 +87,19 @@ impl<'a, S: Sink> Printer<'a, '_, S> {
         })
     }
 
-    fn elixir_map(&mut self, term: &'a Term, map: &'a Map) -> fmt::Result {
-        let pairs = || term.children().chunks_exact(2);
+    fn elixir_map(&mut self, map: &'a Map) -> fmt::Result {
         if map.is_empty() {
             self.text(|out| out.write_str("%{}"))
         } else if !map.iter().all(|(key, _)| key.as_atom().is_some_and(is_key)) {
-            self.open(MAP, Items::Pairs(pairs()))
+            self.open(MAP, Items::Pairs(pairs(map)))
         } else if map.struct_name().is_some() {
-            self.elixir_struct(map, pairs())
+            self.elixir_struct(map)
         } else {
-            self.open(MAP, Items::Fields(pairs(), false))
+            self.open(MAP, Items::Fields(pairs(map), false))
         }
     }
 
-    fn elixir_struct(&mut self, map: &'a Map, pairs: slice::ChunksExact<'a, Term>) -> fmt::Result {
+    fn elixir_struct(&mut self, map: &'a Map) -> fmt::Result {
         let name = map.get_atom("__struct__").and_then(Term::as_atom).map_or("", Atom::as_str);
         if let Some(text) = calendar::print(map) {
             return self.text(|out| out.write_str(&text));
@@ -106,12 +108,12 @@ impl<'a, S: Sink> Printer<'a, '_, S> {
             return self.text(|out| write_range(out, first, last, step));
         }
         match (name, map.get_atom("map")) {
-            ("Elixir.MapSet", Some(members @ Term::Map(_))) => self.map_set(members.children()),
+            ("Elixir.MapSet", Some(Term::Map(members))) => self.map_set(members.keys()),
             _ if atom::is_alias(name) => {
-                self.open(STRUCT, Items::Fields(pairs, true))?;
+                self.open(STRUCT, Items::Fields(pairs(map), true))?;
                 write!(self.out, "{}{{", atom::alias(name))
             }
-            _ => self.open(MAP, Items::Fields(pairs, false)),
+            _ => self.open(MAP, Items::Fields(pairs(map), false)),
         }
     }
 
@@ -121,13 +123,12 @@ impl<'a, S: Sink> Printer<'a, '_, S> {
         if let Some(Frame { no_charlists, .. }) = self.stack.last_mut() {
             *no_charlists = true;
         }
-        let keys = || members.iter().step_by(2);
         if members.is_empty() {
             self.text(|out| out.write_str("[]"))
-        } else if keys().all(is_keyword) {
-            self.open(KEYWORDS, Items::Keywords(keys()))
+        } else if members.iter().all(is_keyword) {
+            self.open(KEYWORDS, Items::Keywords(members.iter()))
         } else {
-            self.open(LIST, Items::Terms(keys()))
+            self.open(LIST, Items::terms(members))
         }
     }
 }

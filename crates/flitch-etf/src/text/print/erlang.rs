@@ -4,9 +4,9 @@
 
 use std::fmt;
 
-use super::{Brackets, Items, Printer, Shape, Sink, atom, escape, ident, number};
-use crate::Term;
+use super::{Brackets, Items, Printer, Shape, Sink, atom, escape, ident, number, pairs};
 use crate::text::Syntax;
+use crate::{Record, Term};
 
 const fn brackets(
     shape: Shape,
@@ -19,6 +19,8 @@ const fn brackets(
 
 const LIST: &Brackets = &brackets(Shape::List, "[", "|", "]");
 const TUPLE: &Brackets = &brackets(Shape::Tuple, "{", ",", "}");
+/// The name is written when the part is opened.
+const RECORD: &Brackets = &brackets(Shape::Map, "", ",", "}");
 const MAP: &Brackets = &brackets(Shape::Map, "#{", ",", "}");
 
 impl<'a, S: Sink> Printer<'a, '_, S> {
@@ -35,7 +37,9 @@ impl<'a, S: Sink> Printer<'a, '_, S> {
                 self.open_with_tail(LIST, Items::terms(list.elements()), Some(list.tail()))
             }
             Term::Map(map) if map.is_empty() => self.text(|out| out.write_str("#{}")),
-            Term::Map(_) => self.open(MAP, Items::Pairs(term.children().chunks_exact(2))),
+            Term::Record(record) => self.record(record),
+            Term::Local(_) => self.text(|out| out.write_str("#Local<>")),
+            Term::Map(map) => self.open(MAP, Items::Pairs(pairs(map))),
             Term::Binary(bytes) => self.erlang_binary(bytes),
             Term::BitString(bits) => self.bits(bits.bytes(), bits.last_bits(), ",", (":", "")),
             Term::Pid(pid) => self.text(|out| ident::pid(out, "<", pid)),
@@ -56,6 +60,19 @@ impl<'a, S: Sink> Printer<'a, '_, S> {
                 write!(out, "/{}", export.arity)
             }),
         }
+    }
+
+    /// `#module:name{field = value}`, in Elixir too.
+    pub(super) fn record(&mut self, record: &'a Record) -> fmt::Result {
+        self.open(
+            RECORD,
+            Items::Record(record.definition.fields().iter().zip(record.values.as_slice())),
+        )?;
+        self.out.write_str("#")?;
+        atom::erlang(self.out, record.module().as_str())?;
+        self.out.write_str(":")?;
+        atom::erlang(self.out, record.name().as_str())?;
+        self.out.write_str("{")
     }
 
     fn erlang_list(&mut self, elements: &'a [Term]) -> fmt::Result {

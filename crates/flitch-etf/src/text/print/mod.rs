@@ -8,11 +8,11 @@ mod ident;
 mod number;
 
 use std::fmt;
-use std::iter::StepBy;
+use std::iter::Zip;
 use std::slice;
 
 use super::{Style, Syntax};
-use crate::{Atom, Term};
+use crate::{Atom, Map, Term};
 
 /// Takes the text, and hears where each part of it begins and ends.
 pub(super) trait Sink: fmt::Write {
@@ -128,21 +128,31 @@ struct Frame<'a> {
 enum Items<'a> {
     None,
     One(&'a Term),
+    Two(&'a Term, &'a Term),
     /// Each by itself.
-    Terms(StepBy<slice::Iter<'a, Term>>),
+    Terms(slice::Iter<'a, Term>),
     /// Two-tuples with an atom first.
-    Keywords(StepBy<slice::Iter<'a, Term>>),
-    /// Keys and values by turns.
-    Pairs(slice::ChunksExact<'a, Term>),
+    Keywords(slice::Iter<'a, Term>),
+    /// Keys and their values.
+    Pairs(Pairs<'a>),
     /// The same, all keys atoms. Those that `elixir::hidden` names are left out.
-    Fields(slice::ChunksExact<'a, Term>, bool),
+    Fields(Pairs<'a>, bool),
+    /// Names of fields and their values.
+    Record(Zip<slice::Iter<'a, Atom>, slice::Iter<'a, Term>>),
+}
+
+type Pairs<'a> = Zip<slice::Iter<'a, Term>, slice::Iter<'a, Term>>;
+
+fn pairs(map: &Map) -> Pairs<'_> {
+    map.keys().iter().zip(map.values())
 }
 
 #[derive(Clone, Copy)]
 enum Item<'a> {
     Term(&'a Term),
     Keyword(&'a Atom, &'a Term),
-    Pair(&'a [Term]),
+    Pair(&'a Term, &'a Term),
+    Field(&'a Atom, &'a Term),
 }
 
 enum Step<'a> {
@@ -162,7 +172,7 @@ impl<'a> Frame<'a> {
 
 impl<'a> Items<'a> {
     fn terms(terms: &'a [Term]) -> Self {
-        Self::Terms(terms.iter().step_by(1))
+        Self::Terms(terms.iter())
     }
 
     fn next(&mut self) -> Option<Item<'a>> {
@@ -173,13 +183,19 @@ impl<'a> Items<'a> {
                 *self = Self::None;
                 Some(item)
             }
+            Self::Two(first, second) => {
+                let item = Item::Term(first);
+                *self = Self::One(second);
+                Some(item)
+            }
             Self::Terms(terms) => terms.next().map(Item::Term),
             Self::Keywords(terms) => {
                 terms.next().and_then(keyword).map(|(key, value)| Item::Keyword(key, value))
             }
-            Self::Pairs(pairs) => pairs.next().map(Item::Pair),
+            Self::Pairs(pairs) => pairs.next().map(|(key, value)| Item::Pair(key, value)),
+            Self::Record(fields) => fields.next().map(|(name, value)| Item::Field(name, value)),
             Self::Fields(pairs, of_struct) => loop {
-                let [key, value] = pairs.next()? else { continue };
+                let (key, value) = pairs.next()?;
                 let Some(name) = key.as_atom() else { continue };
                 if !(*of_struct && elixir::hidden(name, value)) {
                     return Some(Item::Keyword(name, value));
@@ -222,7 +238,12 @@ impl<'a, S: Sink> Printer<'a, '_, S> {
                 atom::elixir_key(self.out, key.as_str())?;
                 self.out.write_str(" ")
             }
-            Item::Pair(pair) => self.open(PAIR, Items::terms(pair)),
+            Item::Field(name, value) => {
+                self.open(VALUE, Items::One(value))?;
+                atom::erlang(self.out, name.as_str())?;
+                self.out.write_str(" = ")
+            }
+            Item::Pair(key, value) => self.open(PAIR, Items::Two(key, value)),
         }
     }
 

@@ -1,5 +1,7 @@
 //! The cursor over encoded bytes: every length is checked here, once.
 
+mod fields;
+
 use std::borrow::Cow;
 use std::sync::Arc;
 
@@ -29,11 +31,14 @@ use crate::{
 /// ```
 pub struct Reader<'a> {
     bytes: &'a [u8],
-    at: usize,
+    /// What is left of `bytes`.
+    rest: &'a [u8],
     shared: Option<&'a Bytes>,
     buffer: Option<Arc<Bytes>>,
     atoms: &'a dyn AtomTable,
     limits: Limits,
+    /// The last long name of a node.
+    node: Option<Atom>,
 }
 
 impl<'a> Reader<'a> {
@@ -41,7 +46,7 @@ impl<'a> Reader<'a> {
     #[must_use]
     pub fn new(bytes: &'a [u8]) -> Self {
         let limits = Limits::DEFAULT;
-        Self { bytes, at: 0, shared: None, buffer: None, atoms: &NoAtoms, limits }
+        Self { bytes, rest: bytes, shared: None, buffer: None, atoms: &NoAtoms, limits, node: None }
     }
 
     /// A cursor at the start of `bytes`; binaries become slices of them.
@@ -67,13 +72,13 @@ impl<'a> Reader<'a> {
     /// Bytes before the cursor.
     #[must_use]
     pub fn position(&self) -> usize {
-        self.at
+        self.bytes.len() - self.rest.len()
     }
 
     /// The bytes behind the cursor.
     #[must_use]
     pub fn rest(&self) -> &'a [u8] {
-        self.bytes.get(self.at..).unwrap_or_default()
+        self.rest
     }
 
     /// The limits in force.
@@ -82,20 +87,27 @@ impl<'a> Reader<'a> {
         self.limits
     }
 
+    /// Whether binaries become slices of the message.
+    pub(crate) fn is_shared(&self) -> bool {
+        self.shared.is_some()
+    }
+
     /// A second cursor at the same place.
     #[must_use]
     pub fn fork(&self) -> Self {
-        Self { buffer: self.buffer.clone(), ..*self }
+        Self { buffer: self.buffer.clone(), node: None, ..*self }
     }
 
     /// A second cursor at a place that this one has passed.
     pub(crate) fn fork_at(&self, position: usize) -> Self {
-        Self { at: position, ..self.fork() }
+        let mut fork = self.fork();
+        fork.back_to(position);
+        fork
     }
 
     /// Moves back to a place that this cursor has passed.
     pub(crate) fn back_to(&mut self, position: usize) {
-        self.at = position;
+        self.rest = self.bytes.get(position..).unwrap_or_default();
     }
 
     /// The tag at the cursor, which stays.
@@ -103,9 +115,9 @@ impl<'a> Reader<'a> {
     /// # Errors
     /// The bytes have ended.
     pub fn peek(&self) -> Result<Tag, DecodeError> {
-        match self.rest().first() {
+        match self.rest.first() {
             Some(tag) => Ok(Tag(*tag)),
-            None => Err(self.error(Kind::Short { field: "tag", needed: 1, left: 0 })),
+            None => Err(self.short("tag", 1)),
         }
     }
 
@@ -114,7 +126,7 @@ impl<'a> Reader<'a> {
     /// # Errors
     /// Another byte, or none.
     pub fn version(&mut self) -> Result<(), DecodeError> {
-        let at = self.at;
+        let at = self.position();
         match self.u8("version")? {
             crate::VERSION_MAGIC => Ok(()),
             other => Err(DecodeError { offset: at, kind: Kind::Version(other) }),
@@ -126,23 +138,21 @@ impl<'a> Reader<'a> {
     /// # Errors
     /// Another term, or fewer bytes than elements.
     pub fn tuple(&mut self) -> Result<usize, DecodeError> {
-        match self.peek()? {
-            Tag::SMALL_TUPLE_EXT => {
-                self.at += 1;
-                let arity = self.u8("arity")?;
-                self.fits(usize::from(arity), 1)
-            }
-            Tag::LARGE_TUPLE_EXT => {
-                self.at += 1;
-                let arity = self.u32("arity")? as usize;
-                if arity > MAX_ARITY {
-                    let what = "elements in a tuple";
-                    return Err(self.error(Kind::Limit { what, limit: MAX_ARITY }));
-                }
-                self.fits(arity, 1)
-            }
-            found => Err(self.unexpected("a tuple", found)),
+        let tag = self.expect("a tuple", Tag::is_tuple)?;
+        self.arity(tag)
+    }
+
+    /// The arity of a tuple behind its tag.
+    #[inline]
+    pub(crate) fn arity(&mut self, tag: Tag) -> Result<usize, DecodeError> {
+        let arity = match tag {
+            Tag::SMALL_TUPLE_EXT => self.u8("arity")?.into(),
+            _ => self.u32("arity")? as usize,
+        };
+        if arity > MAX_ARITY {
+            return Err(self.error(Kind::Limit { what: "elements in a tuple", limit: MAX_ARITY }));
         }
+        self.fits(arity, 1)
     }
 
     /// Opens a list: its length. The elements follow, then the tail.
@@ -184,49 +194,57 @@ impl<'a> Reader<'a> {
     /// # Errors
     /// Another term, or a larger integer.
     pub fn integer(&mut self) -> Result<i64, DecodeError> {
-        let at = self.at;
-        let found = self.peek()?;
-        if !matches!(
-            found,
-            Tag::SMALL_INTEGER_EXT | Tag::INTEGER_EXT | Tag::SMALL_BIG_EXT | Tag::LARGE_BIG_EXT
-        ) {
-            return Err(self.unexpected("an integer", found));
-        }
+        let offset = self.position();
         match self.number()? {
             Term::Integer(value) => Ok(value),
-            _ => Err(DecodeError { offset: at, kind: Kind::Invalid("an integer over 64 bits") }),
+            _ => Err(DecodeError { offset, kind: Kind::Invalid("an integer over 64 bits") }),
         }
     }
 
     /// An integer of any size, as the term that it is.
     pub(crate) fn number(&mut self) -> Result<Term, DecodeError> {
-        let tag = self.tag()?;
+        let tag = self.expect("an integer", Tag::is_integer)?;
+        self.number_of(tag)
+    }
+
+    /// An integer behind its tag.
+    #[inline]
+    pub(crate) fn number_of(&mut self, tag: Tag) -> Result<Term, DecodeError> {
         Ok(match tag {
             Tag::SMALL_INTEGER_EXT => Term::Integer(self.u8("integer")?.into()),
             Tag::INTEGER_EXT => Term::Integer(self.i32("integer")?.into()),
             Tag::SMALL_BIG_EXT => {
-                let len = self.u8("size of the integer")?;
-                self.big(len.into())?
+                let [len, sign] = self.array("size and sign of the integer")?;
+                self.big(len.into(), sign)?
             }
-            Tag::LARGE_BIG_EXT => {
-                let len = self.u32("size of the integer")?;
-                self.big(len as usize)?
+            _ => {
+                let len = self.u32("size of the integer")? as usize;
+                let sign = self.u8("sign")?;
+                self.big(len, sign)?
             }
-            found => return Err(self.unexpected("an integer", found)),
         })
     }
 
-    fn big(&mut self, len: usize) -> Result<Term, DecodeError> {
+    /// A count of digits, if a BEAM can hold so many.
+    pub(crate) fn digits_fit(&self, len: usize) -> Result<usize, DecodeError> {
         if len > MAX_BIG_BYTES {
             let what = "bytes in an integer";
             return Err(self.error(Kind::Limit { what, limit: MAX_BIG_BYTES }));
         }
-        let sign = self.u8("sign")?;
+        Ok(len)
+    }
+
+    #[inline]
+    fn big(&mut self, len: usize, sign: u8) -> Result<Term, DecodeError> {
+        let len = self.digits_fit(len)?;
         let digits = self.take(len, "digits of an integer")?;
         // The usual one: 64 bits and a sign.
         if let Some(magnitude) = small_magnitude(digits) {
-            let value = if sign == 0 { i128::from(magnitude) } else { -i128::from(magnitude) };
-            return Ok(Term::from(value));
+            return Ok(match i64::try_from(magnitude) {
+                Ok(value) => Term::Integer(if sign == 0 { value } else { -value }),
+                Err(_) if sign == 0 => Term::from(magnitude),
+                Err(_) => Term::from(-i128::from(magnitude)),
+            });
         }
         let sign = if sign == 0 { Sign::Plus } else { Sign::Minus };
         Ok(Term::from(BigInt::from_bytes_le(sign, digits)))
@@ -237,45 +255,74 @@ impl<'a> Reader<'a> {
     /// # Errors
     /// Another term, text that is no atom, or a reference that the header does not resolve.
     pub fn atom(&mut self) -> Result<Atom, DecodeError> {
-        if self.peek()? == Tag::ATOM_CACHE_REF {
-            return self.atom_ref().cloned();
+        let tag = self.expect("an atom", Tag::is_atom)?;
+        self.atom_of(tag)
+    }
+
+    /// An atom behind its tag.
+    #[inline]
+    pub(crate) fn atom_of(&mut self, tag: Tag) -> Result<Atom, DecodeError> {
+        let offset = self.position() - 1;
+        match self.atom_text_of(tag)? {
+            AtomText::Borrowed(text) => {
+                Atom::new(text).map_err(|_| DecodeError { offset, kind: Kind::Atom })
+            }
+            AtomText::Named(atom) => Ok(atom.clone()),
+            AtomText::Latin1(text) => {
+                let text: String = text.iter().copied().map(char::from).collect();
+                Atom::new(&text).map_err(|_| DecodeError { offset, kind: Kind::Atom })
+            }
         }
-        let start = self.at;
-        let text = self.atom_text()?;
-        Atom::new(&text).map_err(|_| DecodeError { offset: start, kind: Kind::Atom })
     }
 
     /// The text of an atom, borrowed where it stands in UTF-8. It may be too long for an atom.
     pub(crate) fn atom_text(&mut self) -> Result<Cow<'a, str>, DecodeError> {
-        let start = self.at;
-        let wanted = |tag| {
-            matches!(
-                tag,
-                Tag::SMALL_ATOM_UTF8_EXT | Tag::ATOM_UTF8_EXT | Tag::SMALL_ATOM_EXT | Tag::ATOM_EXT
-            )
-        };
-        if self.peek()? == Tag::ATOM_CACHE_REF {
-            return self.atom_ref().map(|atom| Cow::Borrowed(atom.as_str()));
-        }
-        let tag = self.expect("an atom", wanted)?;
+        let tag = self.expect("an atom", Tag::is_atom)?;
+        Ok(match self.atom_text_of(tag)? {
+            AtomText::Borrowed(text) => Cow::Borrowed(text),
+            AtomText::Named(atom) => Cow::Borrowed(atom.as_str()),
+            AtomText::Latin1(text) => text.iter().copied().map(char::from).collect(),
+        })
+    }
+
+    #[inline]
+    fn atom_text_of(&mut self, tag: Tag) -> Result<AtomText<'a>, DecodeError> {
+        let offset = self.position() - 1;
         let len = match tag {
             Tag::SMALL_ATOM_UTF8_EXT | Tag::SMALL_ATOM_EXT => self.u8("length of an atom")?.into(),
+            Tag::ATOM_CACHE_REF => {
+                let index = self.u8("index of an atom")?;
+                let unknown = DecodeError { offset, kind: Kind::AtomRef(index) };
+                return self.atoms.atom(index).map(AtomText::Named).ok_or(unknown);
+            }
             _ => self.u16("length of an atom")?.into(),
         };
         let text = self.take(len, "text of an atom")?;
+        let utf8 = matches!(tag, Tag::SMALL_ATOM_UTF8_EXT | Tag::ATOM_UTF8_EXT);
         match std::str::from_utf8(text) {
-            Ok(text) if text.is_ascii() || is_utf8(tag) => Ok(Cow::Borrowed(text)),
-            _ if is_utf8(tag) => Err(DecodeError { offset: start, kind: Kind::Atom }),
-            _ => Ok(text.iter().copied().map(char::from).collect()),
+            Ok(text) if utf8 || text.is_ascii() => Ok(AtomText::Borrowed(text)),
+            _ if utf8 => Err(DecodeError { offset, kind: Kind::Atom }),
+            _ => Ok(AtomText::Latin1(text)),
         }
     }
 
-    fn atom_ref(&mut self) -> Result<&'a Atom, DecodeError> {
-        let start = self.at;
-        self.tag()?;
-        let index = self.u8("index of an atom")?;
-        let kind = Kind::AtomRef(index);
-        self.atoms.atom(index).ok_or(DecodeError { offset: start, kind })
+    /// Moves past the atom at the cursor if it is this one, spelled as nodes do today.
+    #[inline]
+    pub(crate) fn skip_if(&mut self, atom: &Atom) -> bool {
+        let text = atom.as_str().as_bytes();
+        let after = match self.rest {
+            [tag, len, rest @ ..] if *tag == Tag::SMALL_ATOM_UTF8_EXT.0 => {
+                (usize::from(*len) == text.len()).then(|| rest.strip_prefix(text)).flatten()
+            }
+            [tag, index, rest @ ..] if *tag == Tag::ATOM_CACHE_REF.0 => {
+                (self.atoms.atom(*index) == Some(atom)).then_some(rest)
+            }
+            _ => None,
+        };
+        if let Some(after) = after {
+            self.rest = after;
+        }
+        after.is_some()
     }
 
     /// A pid.
@@ -283,8 +330,8 @@ impl<'a> Reader<'a> {
     /// # Errors
     /// Another term, or a field that is cut short.
     pub fn pid(&mut self) -> Result<Pid, DecodeError> {
-        let tag = self.expect("a pid", |tag| matches!(tag, Tag::NEW_PID_EXT | Tag::PID_EXT))?;
-        let node = self.atom()?;
+        let tag = self.expect("a pid", Tag::is_pid)?;
+        let node = self.node()?;
         let id = self.u32("id of a pid")?;
         let serial = self.u32("serial of a pid")?;
         let creation = self.creation(tag == Tag::NEW_PID_EXT)?;
@@ -296,10 +343,8 @@ impl<'a> Reader<'a> {
     /// # Errors
     /// Another term, or a field that is cut short.
     pub fn port(&mut self) -> Result<Port, DecodeError> {
-        let tag = self.expect("a port", |tag| {
-            matches!(tag, Tag::V4_PORT_EXT | Tag::NEW_PORT_EXT | Tag::PORT_EXT)
-        })?;
-        let node = self.atom()?;
+        let tag = self.expect("a port", Tag::is_port)?;
+        let node = self.node()?;
         let id = match tag {
             Tag::V4_PORT_EXT => self.u64("id of a port")?,
             _ => self.u32("id of a port")?.into(),
@@ -313,142 +358,81 @@ impl<'a> Reader<'a> {
     /// # Errors
     /// Another term, a field that is cut short, or a count of words outside 1 to 5.
     pub fn reference(&mut self) -> Result<Reference, DecodeError> {
-        let start = self.at;
-        let tag = self.expect("a reference", |tag| {
-            matches!(tag, Tag::NEWER_REFERENCE_EXT | Tag::NEW_REFERENCE_EXT | Tag::REFERENCE_EXT)
-        })?;
+        let offset = self.position();
+        let tag = self.expect("a reference", Tag::is_reference)?;
         let count = match tag {
             Tag::REFERENCE_EXT => 1,
             _ => usize::from(self.u16("length of a reference")?),
         };
-        let node = self.atom()?;
+        let node = self.node()?;
+        let invalid =
+            || DecodeError { offset, kind: Kind::Invalid("a reference has 1 to 5 words") };
         let mut words = [0; Reference::MAX_WORDS];
-        let invalid = Kind::Invalid("a reference has 1 to 5 words");
-        let invalid = DecodeError { offset: start, kind: invalid };
-        let words = words.get_mut(..count).ok_or_else(|| invalid.clone())?;
-        let creation = if tag == Tag::REFERENCE_EXT {
-            if let Some(word) = words.first_mut() {
-                *word = self.u32("id of a reference")?;
+        let words = words.get_mut(..count).ok_or_else(invalid)?;
+        // The old form has its creation last.
+        let first = tag != Tag::REFERENCE_EXT;
+        let mut creation = 0;
+        if first {
+            creation = self.creation(tag == Tag::NEWER_REFERENCE_EXT)?;
+        }
+        for word in words.iter_mut() {
+            *word = self.u32("id of a reference")?;
+        }
+        if !first {
+            creation = self.creation(false)?;
+        }
+        Reference::new(node, creation, words).ok_or_else(invalid)
+    }
+
+    /// The name of a node. Those of one message are often the same, and too long to be held inline.
+    fn node(&mut self) -> Result<Atom, DecodeError> {
+        if let Some(node) = self.node.take() {
+            let known = self.skip_if(&node);
+            self.node = Some(node);
+            if known {
+                return Ok(self.node.clone().unwrap_or(Atom::NIL));
             }
-            self.creation(false)?
-        } else {
-            let creation = self.creation(tag == Tag::NEWER_REFERENCE_EXT)?;
-            for word in words.iter_mut() {
-                *word = self.u32("id of a reference")?;
-            }
-            creation
-        };
-        Reference::new(node, creation, words).ok_or(invalid)
+        }
+        let node = self.atom()?;
+        if node.is_shared() {
+            self.node = Some(node.clone());
+        }
+        Ok(node)
     }
 
     fn creation(&mut self, wide: bool) -> Result<u32, DecodeError> {
         if wide { self.u32("creation") } else { self.u8("creation").map(u32::from) }
     }
 
-    /// Moves past the tag if it is one that the caller wants.
-    pub(crate) fn expect(
-        &mut self,
-        expected: &'static str,
-        wanted: impl Fn(Tag) -> bool,
-    ) -> Result<Tag, DecodeError> {
-        let found = self.peek()?;
-        if !wanted(found) {
-            return Err(self.unexpected(expected, found));
-        }
-        self.at += 1;
-        Ok(found)
-    }
-
     /// `len` bytes as a binary: a slice of the message where it is shared, else a copy.
+    #[inline]
     pub(crate) fn binary(&mut self, len: usize) -> Result<Binary, DecodeError> {
-        let start = self.at;
+        let start = self.position();
         let data = self.take(len, "bytes of a binary")?;
-        let Some(shared) = self.shared.filter(|_| len > Binary::INLINE) else {
-            return Ok(Binary::copy_from(data));
-        };
+        if let Some(short) = Binary::inline(data) {
+            return Ok(short);
+        }
+        let Some(shared) = self.shared else { return Ok(Binary::copy_from(data)) };
         let buffer = self.buffer.get_or_insert_with(|| Arc::new(shared.clone()));
         Ok(Binary::slice_of(buffer, start, len))
     }
-
-    pub(crate) fn tag(&mut self) -> Result<Tag, DecodeError> {
-        self.u8("tag").map(Tag)
-    }
-
-    pub(crate) fn u8(&mut self, field: &'static str) -> Result<u8, DecodeError> {
-        self.array(field).map(|[byte]| byte)
-    }
-
-    pub(crate) fn u16(&mut self, field: &'static str) -> Result<u16, DecodeError> {
-        self.array(field).map(u16::from_be_bytes)
-    }
-
-    pub(crate) fn u32(&mut self, field: &'static str) -> Result<u32, DecodeError> {
-        self.array(field).map(u32::from_be_bytes)
-    }
-
-    pub(crate) fn i32(&mut self, field: &'static str) -> Result<i32, DecodeError> {
-        self.array(field).map(i32::from_be_bytes)
-    }
-
-    pub(crate) fn u64(&mut self, field: &'static str) -> Result<u64, DecodeError> {
-        self.array(field).map(u64::from_be_bytes)
-    }
-
-    pub(crate) fn array<const N: usize>(
-        &mut self,
-        field: &'static str,
-    ) -> Result<[u8; N], DecodeError> {
-        match self.rest().first_chunk::<N>() {
-            Some(bytes) => {
-                self.at += N;
-                Ok(*bytes)
-            }
-            None => Err(self.short(field, N)),
-        }
-    }
-
-    pub(crate) fn take(
-        &mut self,
-        len: usize,
-        field: &'static str,
-    ) -> Result<&'a [u8], DecodeError> {
-        match self.rest().get(..len) {
-            Some(bytes) => {
-                self.at += len;
-                Ok(bytes)
-            }
-            None => Err(self.short(field, len)),
-        }
-    }
-
-    /// `count` terms of at least `each` bytes, if the bytes that are left can hold them.
-    pub(crate) fn fits(&self, count: usize, each: usize) -> Result<usize, DecodeError> {
-        let left = self.rest().len();
-        match count.checked_mul(each) {
-            Some(least) if least <= left => Ok(count),
-            _ => Err(self.error(Kind::Count { count, left })),
-        }
-    }
-
-    pub(crate) fn error(&self, kind: Kind) -> DecodeError {
-        DecodeError { offset: self.at, kind }
-    }
-
-    pub(crate) fn unexpected(&self, expected: &'static str, found: Tag) -> DecodeError {
-        self.error(Kind::Unexpected { expected, found })
-    }
-
-    fn short(&self, field: &'static str, needed: usize) -> DecodeError {
-        self.error(Kind::Short { field, needed, left: self.rest().len() })
-    }
 }
 
-fn is_utf8(tag: Tag) -> bool {
-    matches!(tag, Tag::SMALL_ATOM_UTF8_EXT | Tag::ATOM_UTF8_EXT)
+/// How the text of an atom stands in the bytes.
+enum AtomText<'a> {
+    Borrowed(&'a str),
+    /// By the distribution header.
+    Named(&'a Atom),
+    /// Not ASCII.
+    Latin1(&'a [u8]),
 }
 
 /// Little-endian digits that fit into 64 bits.
+#[inline]
 fn small_magnitude(digits: &[u8]) -> Option<u64> {
+    if let Ok(digits) = digits.try_into() {
+        return Some(u64::from_le_bytes(digits));
+    }
     let mut held = [0; 8];
     held.get_mut(..digits.len())?.copy_from_slice(digits);
     Some(u64::from_le_bytes(held))
