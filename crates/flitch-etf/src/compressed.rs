@@ -16,10 +16,15 @@ use crate::{DecodeError, Limits, Reader, Tag, VERSION_MAGIC};
 ///
 /// # Errors
 /// The announced size is over the limit or not what comes out, or the data is broken.
+#[inline]
 pub(crate) fn inflate(bytes: &Bytes, limits: Limits) -> Result<Option<Bytes>, DecodeError> {
-    if !bytes.starts_with(&[VERSION_MAGIC, Tag::COMPRESSED.0]) {
-        return Ok(None);
+    match **bytes {
+        [VERSION_MAGIC, tag, ..] if Tag(tag) == Tag::COMPRESSED => unzip(bytes, limits).map(Some),
+        _ => Ok(None),
     }
+}
+
+fn unzip(bytes: &Bytes, limits: Limits) -> Result<Bytes, DecodeError> {
     let mut reader = Reader::new(bytes);
     reader.version()?;
     reader.tag()?;
@@ -37,7 +42,7 @@ pub(crate) fn inflate(bytes: &Bytes, limits: Limits) -> Result<Option<Bytes>, De
         Err(_) => "compressed data that is no zlib data",
         Ok(inflated) if inflated != announced => "compressed data of another size than announced",
         Ok(_) if consumed != reader.rest().len() => "bytes behind compressed data",
-        Ok(_) => return Ok(Some(out.into())),
+        Ok(_) => return Ok(out.into()),
     };
     Err(reader.error(Kind::Invalid(invalid)))
 }

@@ -1,175 +1,149 @@
-//! What is being built: the containers that are open, and what they may still take.
+//! What a message is built in: terms that are finished wait for the container around them.
+
+use std::cell::Cell;
+use std::sync::Arc;
 
 use smallvec::SmallVec;
 
-use super::keys::{KnownKeys, Matched};
+use super::keys::{Keys, KnownKeys};
+use super::meter::Meter;
 use crate::error::DecodeErrorKind as Kind;
-use crate::term::Definition;
-use crate::{Binary, DecodeError, Fun, Limits, Reader, Term};
+use crate::term::{Definition, ImproperList, Map, Record, Seq, Tuple};
+use crate::{DecodeError, Fun, Limits, Reader, Term};
 
-/// A container whose elements are still being read.
-pub(super) struct Open {
-    pub(super) container: Container,
-    /// Elements that are still to come.
-    pub(super) left: usize,
-    /// Where the elements start among the finished terms.
-    pub(super) start: usize,
-}
+/// Finished terms whose containers are open.
+pub(super) type Done = Vec<Term>;
 
-pub(super) enum Container {
-    Tuple,
-    /// The elements of a list; its tail comes last.
-    List,
-    /// Keys and values by turns.
-    Map,
-    /// The values of a map whose keys have been those of an earlier one so far.
-    Known(Matched),
-    Record(Definition),
-    Fun(Box<Fun>),
-}
+/// A pointer's size, so that success is handed on in a register.
+pub(super) type Failure = Box<DecodeError>;
 
-/// Small messages are built without touching the heap for what is in here.
 pub(super) struct Build {
-    pub(super) open: SmallVec<[Open; 8]>,
-    /// Finished terms whose containers are open.
-    pub(super) done: SmallVec<[Term; 16]>,
+    pub(super) done: Done,
     pub(super) keys: KnownKeys,
     pub(super) definition: Option<Definition>,
-    limits: Limits,
-    /// Terms and bytes that may still be taken.
-    terms: usize,
-    memory: usize,
-    /// Terms that have been announced and have not started yet: each needs a byte at least.
-    owed: usize,
+    pub(super) meter: Meter,
+}
+
+/// Room for so many terms is kept for the next message on this thread.
+const KEPT: usize = 1024;
+
+thread_local! {
+    static ROOM: Cell<Done> = const { Cell::new(Vec::new()) };
+}
+
+impl Drop for Build {
+    fn drop(&mut self) {
+        self.done.clear();
+        if self.done.capacity() <= KEPT {
+            ROOM.set(std::mem::take(&mut self.done));
+        }
+    }
 }
 
 impl Build {
     pub(super) fn new(limits: Limits) -> Self {
         Self {
-            open: SmallVec::new(),
-            done: SmallVec::new(),
+            done: ROOM.take(),
             keys: KnownKeys::default(),
             definition: None,
-            limits,
-            terms: limits.terms.saturating_sub(1),
-            memory: limits.memory,
-            owed: 1,
+            meter: Meter::new(limits),
         }
     }
 
-    /// A term is to start at the cursor, or the key before it that is known.
+    /// The finished terms from `start` on.
     #[inline]
-    pub(super) fn start_next(&mut self, reader: &mut Reader<'_>) {
-        self.owed = self.owed.saturating_sub(1);
-        if let Some(Open { container: Container::Known(_), .. }) = self.open.last() {
-            self.next_key(reader);
-        }
+    fn take_from(&mut self, start: usize) -> Seq {
+        Seq::of(self.done.drain(start..))
     }
 
-    fn next_key(&mut self, reader: &mut Reader<'_>) {
-        let Some(Open { container, left, start }) = self.open.last_mut() else { return };
-        let Container::Known(matched) = container else { return };
-        if self.keys.follow(matched, reader) {
-            self.owed = self.owed.saturating_sub(1);
-            return;
-        }
-        // Another map than the earlier one: its keys go beside the values that came with them.
-        let values: SmallVec<[Term; 16]> = self.done.drain(*start..).collect();
-        let keys = self.keys.so_far(matched);
-        self.done.extend(keys.zip(values).flat_map(|(key, value)| [key, value]));
-        *left *= 2;
-        *container = Container::Map;
+    #[inline]
+    pub(super) fn close_tuple(&mut self, start: usize) {
+        let elements = self.take_from(start);
+        self.done.push(Term::Tuple(Tuple(elements)));
     }
 
-    /// How a map of so many pairs is read.
-    pub(super) fn map(&self, pairs: usize) -> (Container, usize) {
-        match self.keys.find(pairs) {
-            Some(matched) => (Container::Known(matched), pairs),
-            None => (Container::Map, pairs * 2),
-        }
+    pub(super) fn close_list(&mut self, start: usize) {
+        let elements = self.take_from(start);
+        self.done.push(Term::List(elements.into()));
     }
 
-    /// Whether the next term is the tail of a list.
-    pub(super) fn is_tail(&self) -> bool {
-        matches!(self.open.last(), Some(Open { container: Container::List, left: 1, .. }))
-    }
-
-    /// Opens a container whose elements follow.
-    pub(super) fn open(
-        &mut self,
-        reader: &Reader<'_>,
-        container: Container,
-        left: usize,
-    ) -> Result<(), DecodeError> {
-        let terms = if matches!(container, Container::Known(_)) { left * 2 } else { left };
-        self.owed += terms;
-        if self.owed > reader.rest().len() {
-            let (count, left) = (self.owed, reader.rest().len());
-            return Err(reader.error(Kind::Count { count, left }));
-        }
-        self.take_terms(reader, terms)?;
-        if matches!(container, Container::List) && self.is_tail() {
-            // C nodes write a list cell by cell, each the tail of the one before: still one list.
-            if let Some(around) = self.open.last_mut() {
-                around.left = left;
+    /// A list whose tail is the last of the finished terms.
+    pub(super) fn close_with_tail(&mut self, start: usize) {
+        let list = match self.done.pop() {
+            Some(Term::List(tail)) => {
+                // Elements here are those of a STRING_EXT.
+                self.done.extend(tail.iter().cloned());
+                return self.close_list(start);
             }
-            return Ok(());
+            Some(tail) if self.done.len() > start => {
+                self.done.push(tail);
+                Term::ImproperList(ImproperList(self.take_from(start)))
+            }
+            // A list of no elements is its tail.
+            tail => tail.unwrap_or_default(),
+        };
+        self.done.push(list);
+    }
+
+    pub(super) fn close_record(&mut self, definition: Definition, start: usize) {
+        let values = self.take_from(start);
+        self.done.push(Term::Record(Record { definition, values }));
+    }
+
+    pub(super) fn close_fun(&mut self, mut fun: Box<Fun>, start: usize) {
+        fun.free = self.take_from(start);
+        self.done.push(Term::Fun(Arc::from(fun)));
+    }
+
+    /// A map whose keys and values stand by turns.
+    pub(super) fn close_map(&mut self, reader: &Reader<'_>, start: usize) -> Result<(), Failure> {
+        let (pairs, _) = self.done.get_mut(start..).unwrap_or_default().as_chunks_mut::<2>();
+        let mut order: SmallVec<[u32; 32]> = (0..pairs.len() as u32).collect();
+        let key = |at: &u32| pairs.get(*at as usize).map(|[key, _]| key);
+        let ascend = |order: &[u32]| order.is_sorted_by(|a, b| key(a) < key(b));
+        if !ascend(&order) {
+            order.sort_unstable_by(|a, b| key(a).cmp(&key(b)));
+            if !ascend(&order) {
+                return Err(reader.error(Kind::Invalid("a map with a key twice")).into());
+            }
         }
-        let limit = self.limits.depth;
-        if self.open.len() >= limit {
-            return Err(reader.error(Kind::Limit { what: "levels", limit }));
+        let mut take = |column: usize| {
+            Seq::of(order.iter().map(|at| {
+                let term = pairs.get_mut(*at as usize).and_then(|pair| pair.get_mut(column));
+                term.map(std::mem::take).unwrap_or_default()
+            }))
+        };
+        let map = Map { keys: take(0), values: take(1) };
+        self.done.truncate(start);
+        // Another such map takes more bytes than it has keys.
+        if reader.rest().len() > 4 * map.len() {
+            self.keys.remember(&map.keys, &order);
         }
-        self.open.push(Open { container, left, start: self.done.len() });
+        self.done.push(Term::Map(map));
         Ok(())
     }
 
-    /// Leaves the innermost container, whose `read` elements have been read elsewhere.
-    pub(super) fn leave(&mut self, read: usize) {
-        self.open.pop();
-        self.owed = self.owed.saturating_sub(read);
+    /// A map whose keys are those of an earlier one: its values stand alone.
+    pub(super) fn close_known(&mut self, keys: &Keys, start: usize) {
+        let Some((keys, order)) = self.keys.whole(keys) else { return };
+        let Some(order) = order else {
+            let values = self.take_from(start);
+            return self.done.push(Term::Map(Map { keys, values }));
+        };
+        let values = self.done.get_mut(start..).unwrap_or_default();
+        let values =
+            Seq::of(order.iter().map(|at| {
+                values.get_mut(usize::from(*at)).map(std::mem::take).unwrap_or_default()
+            }));
+        self.done.truncate(start);
+        self.done.push(Term::Map(Map { keys, values }));
     }
 
-    /// Takes over elements of the innermost container that have been read elsewhere.
-    pub(super) fn adopt(&mut self, read: &[Term]) {
-        self.done.extend(read.iter().cloned());
-        self.owed = self.owed.saturating_sub(read.len());
-        if let Some(around) = self.open.last_mut() {
-            around.left -= read.len();
-        }
-    }
-
-    /// Accounts for so many terms more.
-    pub(super) fn take_terms(
-        &mut self,
-        reader: &Reader<'_>,
-        terms: usize,
-    ) -> Result<(), DecodeError> {
-        let limit = self.limits.terms;
-        let left = self.terms.checked_sub(terms);
-        self.terms = left.ok_or_else(|| reader.error(Kind::Limit { what: "terms", limit }))?;
-        self.take_memory(reader, terms * size_of::<Term>())
-    }
-
-    /// Accounts for the bytes of a binary, if they are to be copied.
-    #[inline]
-    pub(super) fn take_copy(&mut self, reader: &Reader<'_>, len: usize) -> Result<(), DecodeError> {
-        if reader.is_shared() || len <= Binary::INLINE {
-            return Ok(());
-        }
-        self.take_memory(reader, len)
-    }
-
-    /// Accounts for so many bytes more.
-    #[inline]
-    pub(super) fn take_memory(
-        &mut self,
-        reader: &Reader<'_>,
-        bytes: usize,
-    ) -> Result<(), DecodeError> {
-        let limit = self.limits.memory;
-        let left = self.memory.checked_sub(bytes);
-        self.memory =
-            left.ok_or_else(|| reader.error(Kind::Limit { what: "bytes of memory", limit }))?;
-        Ok(())
+    /// The keys of a map are no longer those of an earlier one: those that were go beside the
+    /// values that came with them.
+    pub(super) fn unfold(&mut self, keys: &Keys, start: usize) {
+        let values: Vec<Term> = self.done.drain(start..).collect();
+        let pairs = self.keys.so_far(keys).zip(values);
+        self.done.extend(pairs.flat_map(|(key, value)| [key, value]));
     }
 }

@@ -1,6 +1,7 @@
 //! The heads of rarer terms: floats, bit strings, funs and native records.
 
 use super::build::Build;
+use super::meter::Meter;
 use crate::error::DecodeErrorKind as Kind;
 use crate::term::{Definition, Seq};
 use crate::{BitString, DecodeError, Fun, Reader, Tag, Term};
@@ -23,12 +24,12 @@ impl Reader<'_> {
         value.ok_or(DecodeError { offset, kind: Kind::Float })
     }
 
-    pub(super) fn bit_string(&mut self, build: &mut Build) -> Result<Term, DecodeError> {
+    pub(super) fn bit_string(&mut self, meter: &mut Meter) -> Result<Term, DecodeError> {
         let offset = self.position();
         self.tag()?;
         let len = self.u32("length of a bit string")? as usize;
         let bits = self.u8("bits of the last byte")?;
-        build.take_copy(self, len)?;
+        meter.take_copy(self, len)?;
         let bytes = self.binary(len)?;
         if bits == 8 && len > 0 {
             return Ok(Term::Binary(bytes));
@@ -39,9 +40,9 @@ impl Reader<'_> {
         bits.map(Term::from).ok_or(DecodeError { offset, kind: invalid })
     }
 
-    /// A fun up to its free variables, and how many of these follow.
-    pub(super) fn fun(&mut self) -> Result<(Fun, usize), DecodeError> {
-        self.tag()?;
+    /// A fun behind its tag, up to its free variables, and how many of these follow.
+    pub(super) fn fun(&mut self, build: &mut Build) -> Result<(Box<Fun>, usize), DecodeError> {
+        build.meter.take_memory(self, size_of::<Fun>())?;
         // The fields say it too, and a BEAM does not look at it either: a size that lies must not
         // make one reader end elsewhere than another.
         self.u32("size of a fun")?;
@@ -55,7 +56,7 @@ impl Reader<'_> {
         let pid = self.pid()?;
         let fun =
             Fun { arity, uniq, index, module, old_index, old_uniq, pid, free: Seq::default() };
-        Ok((fun, self.fits(free, 1)?))
+        Ok((Box::new(fun), free))
     }
 
     fn old(&mut self, what: &'static str) -> Result<i32, DecodeError> {
@@ -63,12 +64,11 @@ impl Reader<'_> {
         i32::try_from(value).map_err(|_| self.error(Kind::Invalid(what)))
     }
 
-    /// A native record up to its values. The records of one list share their definition.
+    /// A native record behind its tag, up to its values. The records of one list share their definition.
     ///
     /// Source: `erts/emulator/beam/external.c` of OTP 29, RECORD_EXT.
     pub(super) fn definition(&mut self, build: &mut Build) -> Result<Definition, DecodeError> {
-        let offset = self.position();
-        self.tag()?;
+        let offset = self.position() - 1;
         let count = self.u32("size of a record")? as usize;
         // Each field has a name of two bytes and a value of one at least.
         self.fits(count, 3)?;
@@ -89,7 +89,7 @@ impl Reader<'_> {
             self.back_to(behind_flags);
         }
         let (module, name) = (self.atom()?, self.atom()?);
-        build.take_memory(self, (count + 2) * size_of::<crate::Atom>())?;
+        build.meter.take_memory(self, (count + 2) * size_of::<crate::Atom>())?;
         let fields = (0..count).map(|_| self.atom()).collect::<Result<Vec<_>, _>>()?;
         let definition = Definition::new(module, name, exported, fields);
         let twice = Kind::Invalid("a record with a field twice");

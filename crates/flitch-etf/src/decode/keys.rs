@@ -34,10 +34,10 @@ struct Set {
 type Places = SmallVec<[u8; KEYS]>;
 
 /// How far a map has had the keys of a set.
-#[derive(Clone, Copy)]
-pub(super) struct Matched {
+pub(super) struct Keys {
     set: usize,
-    keys: usize,
+    /// Keys that have come.
+    came: usize,
 }
 
 impl Set {
@@ -50,31 +50,31 @@ impl Set {
 
 impl KnownKeys {
     /// A set that a map of so many pairs may have.
-    pub(super) fn find(&self, pairs: usize) -> Option<Matched> {
+    pub(super) fn find(&self, pairs: usize) -> Option<Keys> {
         let set = self.sets.iter().position(|set| set.places.len() == pairs)?;
-        Some(Matched { set, keys: 0 })
+        Some(Keys { set, came: 0 })
     }
 
     /// Moves past the next key, if it is the one of a set whose keys have come so far.
     #[inline]
-    pub(super) fn follow(&self, matched: &mut Matched, reader: &mut Reader<'_>) -> bool {
-        let next = self.sets.get(matched.set).and_then(|set| set.key(matched.keys));
-        if !next.is_some_and(|key| reader.skip_if(key)) && !self.follow_another(matched, reader) {
+    pub(super) fn follow(&self, keys: &mut Keys, reader: &mut Reader<'_>) -> bool {
+        let next = self.sets.get(keys.set).and_then(|set| set.key(keys.came));
+        if !next.is_some_and(|key| reader.skip_if(key)) && !self.follow_another(keys, reader) {
             return false;
         }
-        matched.keys += 1;
+        keys.came += 1;
         true
     }
 
-    fn follow_another(&self, matched: &mut Matched, reader: &mut Reader<'_>) -> bool {
-        let Some(current) = self.sets.get(matched.set) else { return false };
-        let others = self.sets.iter().enumerate().skip(matched.set + 1);
+    fn follow_another(&self, keys: &mut Keys, reader: &mut Reader<'_>) -> bool {
+        let Some(current) = self.sets.get(keys.set) else { return false };
+        let others = self.sets.iter().enumerate().skip(keys.set + 1);
         for (at, other) in others.filter(|(_, set)| set.places.len() == current.places.len()) {
-            let mut before = 0..matched.keys;
+            let mut before = 0..keys.came;
             if before.all(|key| other.key(key) == current.key(key))
-                && other.key(matched.keys).is_some_and(|key| reader.skip_if(key))
+                && other.key(keys.came).is_some_and(|key| reader.skip_if(key))
             {
-                matched.set = at;
+                keys.set = at;
                 return true;
             }
         }
@@ -82,14 +82,14 @@ impl KnownKeys {
     }
 
     /// The keys that have come, as they came.
-    pub(super) fn so_far(&self, matched: &Matched) -> impl Iterator<Item = Term> {
-        let set = self.sets.get(matched.set);
-        (0..matched.keys).filter_map(move |at| Some(Term::Atom(set?.key(at)?.clone())))
+    pub(super) fn so_far(&self, keys: &Keys) -> impl Iterator<Item = Term> {
+        let set = self.sets.get(keys.set);
+        (0..keys.came).filter_map(move |at| Some(Term::Atom(set?.key(at)?.clone())))
     }
 
     /// All keys in their order, and which of the wire each is where that is another order.
-    pub(super) fn whole(&self, matched: &Matched) -> Option<(Seq, Option<&[u8]>)> {
-        let set = self.sets.get(matched.set)?;
+    pub(super) fn whole(&self, keys: &Keys) -> Option<(Seq, Option<&[u8]>)> {
+        let set = self.sets.get(keys.set)?;
         Some((set.keys.clone(), (!set.ordered).then_some(&*set.order)))
     }
 

@@ -1,18 +1,20 @@
 //! Bytes into [`Term`], without recursion.
 
 mod build;
-mod close;
+mod deep;
 mod heads;
 mod keys;
+mod leaf;
+mod meter;
 mod skip;
 
 use bytes::Bytes;
 
 use crate::compressed::inflate;
 use crate::error::DecodeErrorKind as Kind;
-use crate::term::{Binary, List, Local, Seq};
-use crate::{DecodeError, Export, Fun, Limits, Reader, Tag, Term, VERSION_MAGIC};
-use build::{Build, Container};
+use crate::term::{Binary, Local, Seq};
+use crate::{DecodeError, Limits, Reader, Tag, Term, VERSION_MAGIC};
+use build::{Build, Failure};
 
 /// Decodes one term that stands alone, as `term_to_binary` makes it, compressed or not. Binaries
 /// become slices of `bytes`.
@@ -30,7 +32,9 @@ pub fn decode(bytes: &Bytes) -> Result<Term, DecodeError> {
 pub fn decode_with(bytes: &Bytes, limits: Limits) -> Result<Term, DecodeError> {
     let inflated = inflate(bytes, limits)?;
     let bytes = inflated.as_ref().unwrap_or(bytes);
-    if bytes.starts_with(&[VERSION_MAGIC, Tag::LOCAL_EXT.0]) {
+    if let [VERSION_MAGIC, tag, ..] = **bytes
+        && Tag(tag) == Tag::LOCAL_EXT
+    {
         return Ok(Local(Binary::from(bytes.slice(2..))).into());
     }
     let mut reader = Reader::of_shared(bytes).with_limits(limits);
@@ -42,9 +46,27 @@ pub fn decode_with(bytes: &Bytes, limits: Limits) -> Result<Term, DecodeError> {
     }
 }
 
-/// Lists of so many elements are read straight to where they stay, as long as none of these holds
-/// others.
+/// Levels that are read by recursion; what lies deeper is read by [`deep`].
+const LEVELS: usize = 8;
+
+/// Lists of so many elements are read straight to where they stay, as long as these are integers.
 const RUN: usize = 32;
+
+/// Where a term stands.
+#[derive(Clone, Copy)]
+struct Place {
+    level: usize,
+    /// Terms that are still to come behind it: each takes a byte at least.
+    owed: usize,
+}
+
+impl Place {
+    /// That of an element with so many behind it.
+    #[inline]
+    fn inside(self, behind: usize) -> Self {
+        Self { level: self.level + 1, owed: self.owed + behind }
+    }
+}
 
 impl Reader<'_> {
     /// Any term.
@@ -53,149 +75,132 @@ impl Reader<'_> {
     /// Bytes that are not a term, or one that exceeds the limits.
     pub fn term(&mut self) -> Result<Term, DecodeError> {
         let mut build = Build::new(self.limits());
-        loop {
-            build.start_next(self);
-            let mut term = match self.leaf(&mut build)? {
-                Some(leaf) => leaf,
-                None => match self.open(&mut build)? {
-                    Some(term) => term,
-                    None => continue,
-                },
-            };
-            // One finished term may finish the containers around it.
-            loop {
-                let Some(around) = build.open.last_mut() else { return Ok(term) };
-                build.done.push(term);
-                around.left -= 1;
-                if around.left > 0 {
-                    break;
-                }
-                term = self.close(&mut build)?;
-            }
+        let place = Place { level: 0, owed: 0 };
+        self.element(&mut build, place).map_err(|error| *error)?;
+        Ok(build.done.pop().unwrap_or_default())
+    }
+
+    /// Reads the term at the cursor onto those that are done.
+    #[inline(always)]
+    fn element(&mut self, build: &mut Build, place: Place) -> Result<(), Failure> {
+        if self.leaf(&mut build.done, &mut build.meter)? {
+            return Ok(());
         }
+        self.container(build, place)
     }
 
-    /// The term at the cursor if it holds no others; else the cursor stays.
-    #[inline]
-    fn leaf(&mut self, build: &mut Build) -> Result<Option<Term>, DecodeError> {
-        let tag = self.peek()?;
-        Ok(Some(match tag {
-            Tag::SMALL_INTEGER_EXT | Tag::INTEGER_EXT | Tag::SMALL_BIG_EXT | Tag::LARGE_BIG_EXT => {
-                self.tag()?;
-                let number = self.number_of(tag)?;
-                if let Term::BigInt(big) = &number {
-                    build.take_memory(self, 40 + big.bits() as usize / 8)?;
-                }
-                number
+    #[inline(never)]
+    fn container(&mut self, build: &mut Build, place: Place) -> Result<(), Failure> {
+        build.meter.check_level(self, place.level)?;
+        if place.level >= LEVELS {
+            return self.deep(build, place);
+        }
+        match self.tag()? {
+            tag if tag.is_tuple() => {
+                let arity = self.arity(tag)?;
+                let start = self.elements(build, place, arity)?;
+                build.close_tuple(start);
             }
-            tag if tag.is_atom() => {
-                self.tag()?;
-                let atom = self.atom_of(tag)?;
-                if atom.is_shared() {
-                    build.take_memory(self, 16 + atom.as_str().len())?;
-                }
-                Term::Atom(atom)
-            }
-            Tag::BINARY_EXT => {
-                self.tag()?;
-                let len = self.u32("length of a binary")? as usize;
-                build.take_copy(self, len)?;
-                Term::Binary(self.binary(len)?)
-            }
-            Tag::NIL_EXT => {
-                self.tag()?;
-                Term::empty_list()
-            }
-            Tag::NEW_FLOAT_EXT | Tag::FLOAT_EXT => Term::Float(self.float()?),
-            tag if tag.is_container() => return Ok(None),
-            _ => self.rare_leaf(tag, build)?,
-        }))
-    }
-
-    fn rare_leaf(&mut self, tag: Tag, build: &mut Build) -> Result<Term, DecodeError> {
-        build.take_memory(self, 80)?;
-        Ok(match tag {
-            tag if tag.is_pid() => self.pid()?.into(),
-            tag if tag.is_port() => self.port()?.into(),
-            tag if tag.is_reference() => self.reference()?.into(),
-            Tag::STRING_EXT => {
-                self.tag()?;
-                let len = self.u16("length of a string")?.into();
-                build.take_terms(self, len)?;
-                Term::List(List::from_bytes(self.binary(len)?))
-            }
-            Tag::BIT_BINARY_EXT => self.bit_string(build)?,
-            Tag::EXPORT_EXT => {
-                self.tag()?;
-                let (module, function) = (self.atom()?, self.atom()?);
-                let arity = u8::try_from(self.integer()?);
-                let arity = arity.map_err(|_| self.error(Kind::Invalid("an arity over 255")))?;
-                Term::from(Export { module, function, arity })
-            }
-            unsupported => return Err(self.error(Kind::Unsupported(unsupported))),
-        })
-    }
-
-    /// Opens the container at the cursor. Gives it if that was all of it.
-    fn open(&mut self, build: &mut Build) -> Result<Option<Term>, DecodeError> {
-        let (container, left) = match self.peek()? {
-            Tag::LIST_EXT => {
-                let count = self.list()?;
-                if count >= RUN && !build.is_tail() {
-                    return self.open_run(build, count);
-                }
-                // The tail is one more.
-                (Container::List, count + 1)
-            }
-            Tag::MAP_EXT => {
-                let pairs = self.map()?;
-                build.map(pairs)
-            }
+            Tag::LIST_EXT => self.list_elements(build, place)?,
+            Tag::MAP_EXT => self.pairs(build, place)?,
             Tag::RECORD_EXT => {
                 let definition = self.definition(build)?;
-                let fields = definition.fields().len();
-                (Container::Record(definition), fields)
+                let start = self.elements(build, place, definition.fields().len())?;
+                build.close_record(definition, start);
             }
-            Tag::NEW_FUN_EXT => {
-                let (fun, free) = self.fun()?;
-                build.take_memory(self, size_of::<Fun>())?;
-                (Container::Fun(Box::new(fun)), free)
+            _ => {
+                let (fun, free) = self.fun(build)?;
+                let start = self.elements(build, place, free)?;
+                build.close_fun(fun, start);
             }
-            _ => (Container::Tuple, self.tuple()?),
-        };
-        build.open(self, container, left)?;
-        if left == 0 { self.close(build).map(Some) } else { Ok(None) }
+        }
+        Ok(())
     }
 
-    /// Opens a long list. One that ends in `[]` and holds only leaves is given at once.
-    fn open_run(&mut self, build: &mut Build, count: usize) -> Result<Option<Term>, DecodeError> {
-        build.open(self, Container::List, count + 1)?;
-        if self.peek()?.is_container() {
-            return Ok(None);
+    /// Reads so many elements, and says where they start.
+    #[inline]
+    fn elements(
+        &mut self,
+        build: &mut Build,
+        place: Place,
+        count: usize,
+    ) -> Result<usize, Failure> {
+        build.meter.announce(self, count, place.owed)?;
+        let start = build.done.len();
+        self.announced(build, place, count)?;
+        Ok(start)
+    }
+
+    #[inline(never)]
+    fn announced(&mut self, build: &mut Build, place: Place, count: usize) -> Result<(), Failure> {
+        for behind in (0..count).rev() {
+            self.element(build, place.inside(behind))?;
         }
-        let (mut read, mut end) = (0, None);
-        let terms = Seq::of((0..count).map(|_| {
-            if end.is_none() {
-                match self.leaf(build) {
-                    Ok(Some(leaf)) => {
-                        read += 1;
-                        return leaf;
-                    }
-                    Ok(None) => end = Some(Ok(())),
-                    Err(error) => end = Some(Err(error)),
-                }
+        Ok(())
+    }
+
+    fn list_elements(&mut self, build: &mut Build, place: Place) -> Result<(), Failure> {
+        // The tail is one more.
+        let behind = Place { owed: place.owed + 1, ..place };
+        let mut count = self.u32("length of a list")? as usize;
+        build.meter.announce(self, count, behind.owed)?;
+        let start = build.done.len();
+        if count >= RUN && self.peek()?.is_integer() {
+            let (list, read) = self.integers(count);
+            if read == count && self.skip_nil() {
+                build.done.push(Term::List(list.into()));
+                return Ok(());
             }
-            Term::Integer(0)
+            build.done.extend(list.as_slice().iter().take(read).cloned());
+            count -= read;
+        }
+        self.announced(build, behind, count)?;
+        // C nodes write a list cell by cell, each the tail of the one before: still one list.
+        while !self.skip_nil() {
+            if self.peek()? != Tag::LIST_EXT {
+                self.element(build, place.inside(0))?;
+                build.close_with_tail(start);
+                return Ok(());
+            }
+            let count = self.list()?;
+            self.elements(build, behind, count)?;
+        }
+        build.close_list(start);
+        Ok(())
+    }
+
+    /// The integers at the cursor, and how many they are; zeros stand for what comes behind.
+    fn integers(&mut self, count: usize) -> (Seq, usize) {
+        let mut read = 0;
+        let integers = Seq::of((0..count).map(|at| {
+            let value = if read == at { self.small_integer() } else { None };
+            read += usize::from(value.is_some());
+            Term::Integer(value.unwrap_or_default())
         }));
-        match end {
-            Some(Err(error)) => return Err(error),
-            None if self.peek()? == Tag::NIL_EXT => {
-                self.tag()?;
-                build.leave(count + 1);
-                return Ok(Some(Term::List(terms.into())));
+        (integers, read)
+    }
+
+    fn pairs(&mut self, build: &mut Build, place: Place) -> Result<(), Failure> {
+        let count = self.u32("size of a map")? as usize;
+        build.meter.announce(self, count.saturating_mul(2), place.owed)?;
+        let start = build.done.len();
+        let mut known = build.keys.find(count);
+        for behind in (0..count).rev() {
+            if let Some(keys) = &mut known
+                && !build.keys.follow(keys, self)
+            {
+                build.unfold(keys, start);
+                known = None;
             }
-            _ => build.adopt(terms.as_slice().get(..read).unwrap_or_default()),
+            if known.is_none() {
+                self.element(build, place.inside(behind * 2 + 1))?;
+            }
+            self.element(build, place.inside(behind * 2))?;
         }
-        Ok(None)
+        match known {
+            Some(keys) => build.close_known(&keys, start),
+            None => build.close_map(self, start)?,
+        }
+        Ok(())
     }
 }

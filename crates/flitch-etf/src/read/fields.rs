@@ -24,6 +24,18 @@ impl<'a> Reader<'a> {
         self.u8("tag").map(Tag)
     }
 
+    /// Moves past `[]`, if that is what stands at the cursor.
+    #[inline]
+    pub(crate) fn skip_nil(&mut self) -> bool {
+        match self.rest {
+            [106, rest @ ..] => {
+                self.rest = rest;
+                true
+            }
+            _ => false,
+        }
+    }
+
     #[inline]
     pub(crate) fn u8(&mut self, field: &'static str) -> Result<u8, DecodeError> {
         self.array(field).map(|[byte]| byte)

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use num_bigint::{BigInt, Sign};
 
+use crate::atoms::recent;
 use crate::error::DecodeErrorKind as Kind;
 use crate::limits::{MAX_ARITY, MAX_BIG_BYTES};
 use crate::{
@@ -37,8 +38,6 @@ pub struct Reader<'a> {
     buffer: Option<Arc<Bytes>>,
     atoms: &'a dyn AtomTable,
     limits: Limits,
-    /// The last long name of a node.
-    node: Option<Atom>,
 }
 
 impl<'a> Reader<'a> {
@@ -46,7 +45,7 @@ impl<'a> Reader<'a> {
     #[must_use]
     pub fn new(bytes: &'a [u8]) -> Self {
         let limits = Limits::DEFAULT;
-        Self { bytes, rest: bytes, shared: None, buffer: None, atoms: &NoAtoms, limits, node: None }
+        Self { bytes, rest: bytes, shared: None, buffer: None, atoms: &NoAtoms, limits }
     }
 
     /// A cursor at the start of `bytes`; binaries become slices of them.
@@ -87,6 +86,12 @@ impl<'a> Reader<'a> {
         self.limits
     }
 
+    /// Moves to where `rest` begins, which is the end of what was left.
+    #[inline]
+    pub(crate) fn advance_to(&mut self, rest: &'a [u8]) {
+        self.rest = rest;
+    }
+
     /// Whether binaries become slices of the message.
     pub(crate) fn is_shared(&self) -> bool {
         self.shared.is_some()
@@ -95,7 +100,7 @@ impl<'a> Reader<'a> {
     /// A second cursor at the same place.
     #[must_use]
     pub fn fork(&self) -> Self {
-        Self { buffer: self.buffer.clone(), node: None, ..*self }
+        Self { buffer: self.buffer.clone(), ..*self }
     }
 
     /// A second cursor at a place that this one has passed.
@@ -255,6 +260,13 @@ impl<'a> Reader<'a> {
     /// # Errors
     /// Another term, text that is no atom, or a reference that the header does not resolve.
     pub fn atom(&mut self) -> Result<Atom, DecodeError> {
+        if let [tag, len, text @ ..] = self.rest
+            && *tag == Tag::SMALL_ATOM_UTF8_EXT.0
+            && let Some((atom, rest)) = recent(text, (*len).into(), Atom::clone)
+        {
+            self.rest = rest;
+            return Ok(atom);
+        }
         let tag = self.expect("an atom", Tag::is_atom)?;
         self.atom_of(tag)
     }
@@ -263,34 +275,34 @@ impl<'a> Reader<'a> {
     #[inline]
     pub(crate) fn atom_of(&mut self, tag: Tag) -> Result<Atom, DecodeError> {
         let offset = self.position() - 1;
-        match self.atom_text_of(tag)? {
-            AtomText::Borrowed(text) => {
-                Atom::new(text).map_err(|_| DecodeError { offset, kind: Kind::Atom })
-            }
-            AtomText::Named(atom) => Ok(atom.clone()),
-            AtomText::Latin1(text) => {
-                let text: String = text.iter().copied().map(char::from).collect();
-                Atom::new(&text).map_err(|_| DecodeError { offset, kind: Kind::Atom })
-            }
-        }
+        let atom = match self.atom_text_of(tag)? {
+            AtomText::Utf8(text) => recent(text, text.len(), Atom::clone).map(|(atom, _)| atom),
+            AtomText::Named(atom) => return Ok(atom.clone()),
+            AtomText::Latin1(text) => Atom::new(&latin1(text)).ok(),
+        };
+        atom.ok_or_else(|| DecodeError { offset, kind: Kind::Atom })
     }
 
     /// The text of an atom, borrowed where it stands in UTF-8. It may be too long for an atom.
     pub(crate) fn atom_text(&mut self) -> Result<Cow<'a, str>, DecodeError> {
+        let offset = self.position();
         let tag = self.expect("an atom", Tag::is_atom)?;
         Ok(match self.atom_text_of(tag)? {
-            AtomText::Borrowed(text) => Cow::Borrowed(text),
+            AtomText::Utf8(text) => {
+                let text = std::str::from_utf8(text);
+                Cow::Borrowed(text.map_err(|_| DecodeError { offset, kind: Kind::Atom })?)
+            }
             AtomText::Named(atom) => Cow::Borrowed(atom.as_str()),
-            AtomText::Latin1(text) => text.iter().copied().map(char::from).collect(),
+            AtomText::Latin1(text) => Cow::Owned(latin1(text)),
         })
     }
 
     #[inline]
     fn atom_text_of(&mut self, tag: Tag) -> Result<AtomText<'a>, DecodeError> {
-        let offset = self.position() - 1;
         let len = match tag {
             Tag::SMALL_ATOM_UTF8_EXT | Tag::SMALL_ATOM_EXT => self.u8("length of an atom")?.into(),
             Tag::ATOM_CACHE_REF => {
+                let offset = self.position() - 1;
                 let index = self.u8("index of an atom")?;
                 let unknown = DecodeError { offset, kind: Kind::AtomRef(index) };
                 return self.atoms.atom(index).map(AtomText::Named).ok_or(unknown);
@@ -299,20 +311,20 @@ impl<'a> Reader<'a> {
         };
         let text = self.take(len, "text of an atom")?;
         let utf8 = matches!(tag, Tag::SMALL_ATOM_UTF8_EXT | Tag::ATOM_UTF8_EXT);
-        match std::str::from_utf8(text) {
-            Ok(text) if utf8 || text.is_ascii() => Ok(AtomText::Borrowed(text)),
-            _ if utf8 => Err(DecodeError { offset, kind: Kind::Atom }),
-            _ => Ok(AtomText::Latin1(text)),
-        }
+        Ok(if utf8 || text.is_ascii() { AtomText::Utf8(text) } else { AtomText::Latin1(text) })
     }
 
-    /// Moves past the atom at the cursor if it is this one, spelled as nodes do today.
+    /// Moves past the atom at the cursor if it is this one, in a usual spelling.
     #[inline]
     pub(crate) fn skip_if(&mut self, atom: &Atom) -> bool {
         let text = atom.as_str().as_bytes();
         let after = match self.rest {
             [tag, len, rest @ ..] if *tag == Tag::SMALL_ATOM_UTF8_EXT.0 => {
                 (usize::from(*len) == text.len()).then(|| rest.strip_prefix(text)).flatten()
+            }
+            [tag, high, low, rest @ ..] if *tag == Tag::ATOM_EXT.0 && text.is_ascii() => {
+                let len = usize::from(u16::from_be_bytes([*high, *low]));
+                (len == text.len()).then(|| rest.strip_prefix(text)).flatten()
             }
             [tag, index, rest @ ..] if *tag == Tag::ATOM_CACHE_REF.0 => {
                 (self.atoms.atom(*index) == Some(atom)).then_some(rest)
@@ -331,7 +343,7 @@ impl<'a> Reader<'a> {
     /// Another term, or a field that is cut short.
     pub fn pid(&mut self) -> Result<Pid, DecodeError> {
         let tag = self.expect("a pid", Tag::is_pid)?;
-        let node = self.node()?;
+        let node = self.atom()?;
         let id = self.u32("id of a pid")?;
         let serial = self.u32("serial of a pid")?;
         let creation = self.creation(tag == Tag::NEW_PID_EXT)?;
@@ -344,7 +356,7 @@ impl<'a> Reader<'a> {
     /// Another term, or a field that is cut short.
     pub fn port(&mut self) -> Result<Port, DecodeError> {
         let tag = self.expect("a port", Tag::is_port)?;
-        let node = self.node()?;
+        let node = self.atom()?;
         let id = match tag {
             Tag::V4_PORT_EXT => self.u64("id of a port")?,
             _ => self.u32("id of a port")?.into(),
@@ -364,7 +376,7 @@ impl<'a> Reader<'a> {
             Tag::REFERENCE_EXT => 1,
             _ => usize::from(self.u16("length of a reference")?),
         };
-        let node = self.node()?;
+        let node = self.atom()?;
         let invalid =
             || DecodeError { offset, kind: Kind::Invalid("a reference has 1 to 5 words") };
         let mut words = [0; Reference::MAX_WORDS];
@@ -382,22 +394,6 @@ impl<'a> Reader<'a> {
             creation = self.creation(false)?;
         }
         Reference::new(node, creation, words).ok_or_else(invalid)
-    }
-
-    /// The name of a node. Those of one message are often the same, and too long to be held inline.
-    fn node(&mut self) -> Result<Atom, DecodeError> {
-        if let Some(node) = self.node.take() {
-            let known = self.skip_if(&node);
-            self.node = Some(node);
-            if known {
-                return Ok(self.node.clone().unwrap_or(Atom::NIL));
-            }
-        }
-        let node = self.atom()?;
-        if node.is_shared() {
-            self.node = Some(node.clone());
-        }
-        Ok(node)
     }
 
     fn creation(&mut self, wide: bool) -> Result<u32, DecodeError> {
@@ -420,11 +416,16 @@ impl<'a> Reader<'a> {
 
 /// How the text of an atom stands in the bytes.
 enum AtomText<'a> {
-    Borrowed(&'a str),
+    /// Not checked yet.
+    Utf8(&'a [u8]),
     /// By the distribution header.
     Named(&'a Atom),
     /// Not ASCII.
     Latin1(&'a [u8]),
+}
+
+fn latin1(text: &[u8]) -> String {
+    text.iter().copied().map(char::from).collect()
 }
 
 /// Little-endian digits that fit into 64 bits.

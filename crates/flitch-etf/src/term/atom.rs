@@ -17,6 +17,9 @@ impl Atom {
     /// The most characters that an atom has.
     pub const MAX_CHARS: usize = 255;
 
+    /// The most bytes of text that the atom itself holds.
+    pub(crate) const INLINE: usize = 23;
+
     /// `nil`, which is Elixir's absence and Rust's `None`.
     pub const NIL: Atom = Atom(SmolStr::new_static("nil"));
     /// `ok`, which is also Rust's `()`.
@@ -56,13 +59,6 @@ impl Atom {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
-    }
-}
-
-impl Atom {
-    /// Whether its text is too long to be held inline.
-    pub(crate) fn is_shared(&self) -> bool {
-        self.0.is_heap_allocated()
     }
 }
 

@@ -45,6 +45,20 @@ impl Binary {
         Some(Self(Repr::Inline { len, data: held }))
     }
 
+    /// The first `len` of these bytes and those behind them, if so few are held inline.
+    #[inline]
+    pub(crate) fn inline_from(bytes: &[u8], len: u8) -> Option<(Self, &[u8])> {
+        let (short, rest) = bytes.split_at_checked(len.into())?;
+        if short.len() > Self::INLINE {
+            return None;
+        }
+        // What lies behind may come along: a copy of a fixed size is the faster one.
+        match bytes.first_chunk() {
+            Some(data) => Some((Self(Repr::Inline { len, data: *data }), rest)),
+            None => Some((Self::inline(short)?, rest)),
+        }
+    }
+
     /// `len` bytes of `buffer` from `start`, copied only when they are few. Bytes outside the
     /// buffer give an empty binary.
     pub(crate) fn slice_of(buffer: &Arc<Bytes>, start: usize, len: usize) -> Self {
