@@ -2,12 +2,12 @@
 
 CARGO ?= cargo
 
-.PHONY: help setup test demo matrix lint check
+.PHONY: help setup test demo bench-codec matrix lint check
 
 help:
 	@echo "flitch: a node of Rust in a cluster of BEAMs"
 	@echo
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 
 setup: ## install what the tests and the demo talk to: Erlang and Elixir (Debian)
 	@.ci/setup
@@ -21,6 +21,9 @@ demo: setup ## watch a Rust worker join an Elixir node and be called by it
 	@$(CARGO) build --locked --quiet -p flitch --example stock
 	@$(CARGO) build --locked --quiet -p integration --bin demo
 	@$(CARGO) run --locked --quiet -p integration --bin demo
+
+bench-codec: setup ## the codec beside eetf, erltf and a BEAM: times, ratios, allocations
+	$(CARGO) bench --locked -p flitch-etf
 
 matrix: ## the live tests against Erlang and Elixir of other Debian releases (root)
 	@.ci/matrix

@@ -43,7 +43,7 @@ impl Serialize for Nearest<'_> {
                 None => serializer.collect_str(&text::elixir(term)),
             },
             Term::List(_) | Term::Tuple(_) => {
-                let [elements, _] = term.children();
+                let [elements, _] = term.runs();
                 serializer.collect_seq(elements.iter().map(|child| Nearest(child, depth)))
             }
             Term::Map(map) => {

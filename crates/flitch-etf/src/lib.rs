@@ -22,6 +22,8 @@ mod atoms;
 mod compressed;
 mod de;
 mod decode;
+#[cfg(feature = "eetf")]
+pub mod eetf;
 mod encode;
 mod error;
 mod handoff;

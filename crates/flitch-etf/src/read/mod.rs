@@ -280,7 +280,7 @@ impl<'a> Reader<'a> {
             AtomText::Named(atom) => return Ok(atom.clone()),
             AtomText::Latin1(text) => Atom::new(&latin1(text)).ok(),
         };
-        atom.ok_or_else(|| DecodeError { offset, kind: Kind::Atom })
+        atom.ok_or(DecodeError { offset, kind: Kind::Atom })
     }
 
     /// The text of an atom, borrowed where it stands in UTF-8. It may be too long for an atom.

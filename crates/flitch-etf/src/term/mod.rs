@@ -226,11 +226,14 @@ impl Term {
         }
     }
 
-    /// The terms directly inside, in at most two runs: the elements of a tuple or list (the tail
-    /// of an improper one last), the keys and then the values of a map, the values of a record,
-    /// what a fun closes over.
-    #[must_use]
-    pub fn children(&self) -> [&[Term]; 2] {
+    /// The terms directly inside: the elements of a tuple or list (the tail of an improper one
+    /// last), the keys and then the values of a map, the values of a record, what a fun closes over.
+    pub fn children(&self) -> impl DoubleEndedIterator<Item = &Term> {
+        self.runs().into_iter().flatten()
+    }
+
+    /// The children as they lie in memory.
+    pub(crate) fn runs(&self) -> [&[Term]; 2] {
         match self {
             Self::Tuple(tuple) => [tuple, &[]],
             Self::List(list) => [list, &[]],

@@ -250,12 +250,12 @@ impl Hash for Term {
     fn hash<H: Hasher>(&self, state: &mut H) {
         let mut work: Vec<&[Term]> = Vec::new();
         hash_flat(self, state);
-        work.extend(self.children());
+        work.extend(self.runs());
         while let Some(terms) = work.pop() {
             let Some((first, rest)) = terms.split_first() else { continue };
             work.push(rest);
             hash_flat(first, state);
-            work.extend(first.children().into_iter().filter(|terms| !terms.is_empty()));
+            work.extend(first.runs().into_iter().filter(|terms| !terms.is_empty()));
         }
     }
 }
@@ -277,7 +277,7 @@ fn hash_flat<H: Hasher>(term: &Term, state: &mut H) {
         Term::Record(record) => record.definition.key().hash(state),
         Term::Local(local) => local.hash(state),
         Term::Tuple(_) | Term::Map(_) | Term::List(_) | Term::ImproperList(_) => {
-            term.children().map(<[Term]>::len).hash(state);
+            term.runs().map(<[Term]>::len).hash(state);
         }
     }
 }

@@ -136,13 +136,11 @@ async fn format(
 
 /// Flattens `unicode:chardata()`: code points, binaries, and lists of them.
 fn chardata(data: &Term, out: &mut Vec<u8>) -> bool {
-    let mut work = vec![std::slice::from_ref(data)];
-    while let Some(terms) = work.pop() {
-        let Some((first, rest)) = terms.split_first() else { continue };
-        work.push(rest);
-        match first {
+    let mut work = vec![data];
+    while let Some(next) = work.pop() {
+        match next {
             Term::Binary(bytes) => out.extend_from_slice(bytes),
-            Term::List(_) | Term::ImproperList(_) => work.extend(first.children()),
+            Term::List(_) | Term::ImproperList(_) => work.extend(next.children().rev()),
             Term::Integer(code) => match u32::try_from(*code).ok().and_then(char::from_u32) {
                 Some(char) => out.extend_from_slice(char.encode_utf8(&mut [0; 4]).as_bytes()),
                 None => return false,
