@@ -48,11 +48,21 @@ impl Atom {
     /// An atom whose text stands in the program.
     ///
     /// # Panics
-    /// More than 255 bytes; in a `const`, that stops the build.
+    /// More than 255 characters; in a `const`, that stops the build.
     #[must_use]
     pub const fn from_static(text: &'static str) -> Self {
-        assert!(text.len() <= Self::MAX_CHARS, "an atom has at most 255 characters");
+        assert!(chars(text) <= Self::MAX_CHARS, "an atom has at most 255 characters");
         Self(SmolStr::new_static(text))
+    }
+
+    /// The boolean, if this is `true` or `false`.
+    #[must_use]
+    pub fn as_bool(&self) -> Option<bool> {
+        match self.as_str() {
+            "true" => Some(true),
+            "false" => Some(false),
+            _ => None,
+        }
     }
 
     /// The atom's text, without quotes.
@@ -60,6 +70,20 @@ impl Atom {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+/// The characters of a text, counted where iterators are not allowed.
+const fn chars(text: &str) -> usize {
+    let mut bytes = text.as_bytes();
+    let mut count = 0;
+    while let [byte, rest @ ..] = bytes {
+        // All but the first byte of a character begin with the bits 10.
+        if *byte >> 6 != 0b10 {
+            count += 1;
+        }
+        bytes = rest;
+    }
+    count
 }
 
 impl TryFrom<&str> for Atom {
@@ -116,5 +140,8 @@ mod tests {
         assert!(Atom::new(&"ß".repeat(255)).is_ok());
         assert_eq!(Atom::new(&"ß".repeat(256)), Err(AtomError(256)));
         assert_eq!(Atom::new("").unwrap().as_str(), "");
+        const LONG: Atom = Atom::from_static("ßßßßßßßßßßßßßßßß");
+        assert_eq!(chars(LONG.as_str()), 16);
+        assert_eq!((chars(""), chars("aß日😀")), (0, 4));
     }
 }

@@ -1,5 +1,6 @@
 //! [`Term`]: any Erlang value.
 
+mod access;
 mod atom;
 mod binary;
 mod convert;
@@ -90,7 +91,8 @@ impl Term {
         Self::List(List::default())
     }
 
-    /// The tuple of these elements.
+    /// The tuple of these elements. Of a few elements of different types,
+    /// `Term::from((a, b))` and [`term!`](crate::term!) make one too.
     #[must_use]
     pub fn tuple(elements: impl Into<Vec<Term>>) -> Self {
         Self::Tuple(Tuple(elements.into().into()))

@@ -42,7 +42,11 @@ pub enum Syntax {
 /// order of their names (whatever their own `Inspect` would do), and pids, ports and references
 /// carry the name of their node where a BEAM shows a number that means something only there.
 /// Characters that nobody sees, or that turn the direction of writing, are escaped as Elixir 1.18
-/// does. Maps print in the order of their keys.
+/// does. Maps and sets print in the order of their keys.
+///
+/// Native records are written as in Erlang, with all that is inside them, because Elixir does so.
+/// Elixir 1.20 breaks a long one into lines even where nobody asked, and shows what is beyond
+/// ASCII as if it were Latin-1; here, it is one line of text unless there is a [`Text::width`].
 pub fn elixir(term: &Term) -> Text<'_> {
     Text::new(Syntax::Elixir, term)
 }
@@ -50,7 +54,7 @@ pub fn elixir(term: &Term) -> Text<'_> {
 /// A term in Erlang's syntax, as `io:format("~0tp", [Term])` prints it.
 ///
 /// Pids, ports and references carry the name of their node. Maps print in the order of their
-/// keys.
+/// keys, as `~0ktp` has them; `~0tp` shows their order in memory since OTP 26, which is none.
 pub fn erlang(term: &Term) -> Text<'_> {
     Text::new(Syntax::Erlang, term)
 }
@@ -81,14 +85,17 @@ impl<'a> Text<'a> {
     }
 
     /// Breaks lines where `columns` are not enough, as `inspect(term, pretty: true, width: 80)`
-    /// and `~80tp` do. What is nested deeper than 100 containers stays on its line.
+    /// and `~80tp` do: those of Elixir 1.19 and OTP 29, and of the earlier ones but for a few
+    /// brackets. What is nested deeper than 100 containers stays on its line. In Elixir's syntax,
+    /// a native record has lines of 80 columns of its own, as Elixir 1.20 prints it.
     pub fn width(mut self, columns: usize) -> Self {
         self.style.width = Some(columns);
         self
     }
 
     /// At most `items` elements of all containers together and 4,096 characters of each text, as
-    /// `inspect(term, limit: items)` of Elixir 1.19; `...` stands for the rest.
+    /// `inspect(term, limit: items)` of Elixir 1.19; `...` stands for the rest. Elixir writes the
+    /// whole of a native record whatever the limit; here, its fields count too.
     pub fn limit(mut self, items: usize) -> Self {
         self.style.limit = Some(items);
         self

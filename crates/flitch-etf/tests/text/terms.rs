@@ -1,7 +1,7 @@
 //! Terms of every kind that text can say.
 
 use flitch_etf::{
-    Atom, BigInt, Binary, BitString, Export, ImproperList, Map, Term,
+    Atom, BigInt, Binary, BitString, Export, ImproperList, Map, Record, Term,
     text::{Syntax, parse},
 };
 use proptest::collection::vec;
@@ -12,10 +12,13 @@ use proptest::prelude::*;
 pub(crate) enum Chars {
     /// Any.
     All,
-    /// Those that Elixir 1.14 and OTP 25 write as later releases do, and that are no letters in
-    /// an alphabet whose rules are not known here.
+    /// Those that every release from Elixir 1.14 and OTP 25 on writes in the same way, and that
+    /// are no letters in an alphabet whose rules are not known here.
     #[allow(dead_code, reason = "each test file uses its own")]
     Old,
+    /// ASCII.
+    #[allow(dead_code, reason = "each test file uses its own")]
+    Ascii,
 }
 
 pub(crate) fn terms(chars: Chars) -> impl Strategy<Value = Term> {
@@ -35,6 +38,34 @@ pub(crate) fn terms(chars: Chars) -> impl Strategy<Value = Term> {
                 .prop_map(|(elements, tail)| ImproperList::term(elements, tail)),
             1 => (inner.clone(), inner.clone()).prop_map(|(sku, note)| item(sku, note)),
             1 => vec(integer(), 1..40).prop_map(Term::from),
+        ]
+    })
+}
+
+/// The same, and native records among them and inside them.
+#[allow(dead_code, reason = "each test file uses its own")]
+pub(crate) fn terms_with_records(chars: Chars) -> impl Strategy<Value = Term> {
+    let inside = terms(chars);
+    let field = || prop_oneof![4 => "[a-z][a-z0-9_]{0,14}", 1 => "[A-Z][a-z ]{0,4}"];
+    let fields = prop::collection::btree_map(field(), inside, 0..6);
+    let names = (module(), "[a-z_]{1,12}");
+    let records = (names, fields).prop_map(|((module, name), fields)| {
+        let fields = fields.into_iter().map(|(name, value)| (Atom::new(&name).unwrap(), value));
+        let name = Atom::new(&name).unwrap();
+        Term::from(Record::new(module, name, fields).unwrap())
+    });
+    records.prop_recursive(3, 20, 5, move |inner| {
+        let point = |values: Vec<Term>| {
+            let fields = ["from", "to", "more"].map(Atom::from_static).into_iter().zip(values);
+            Term::from(Record::new(Atom::from_static("geo"), Atom::OK, fields).unwrap())
+        };
+        prop_oneof![
+            2 => vec(inner.clone(), 0..4).prop_map(point),
+            1 => vec(inner.clone(), 0..4).prop_map(Term::from),
+            1 => (atom(chars), inner.clone()).prop_map(Term::from),
+            1 => (key(chars), inner.clone())
+                .prop_map(|pair| Term::Map([pair].into_iter().collect::<Map>())),
+            1 => (inner.clone(), inner).prop_map(|(sku, note)| item(sku, note)),
         ]
     })
 }
@@ -127,7 +158,7 @@ fn atom_text(chars: Chars) -> impl Strategy<Value = Atom> {
         "~~~", "->", ".", "//", "..//", "&", "@", "!", "\\\\", "<-", "=", "==", "<|>", "**", ";",
         ",", ":",
     ];
-    let words = vec![
+    let words: Vec<&str> = vec![
         "nil",
         "true",
         "false",
@@ -167,14 +198,19 @@ fn atom_text(chars: Chars) -> impl Strategy<Value = Atom> {
     ];
     let any_text = match chars {
         Chars::All => text(chars),
-        Chars::Old => prop_oneof!["[ -~\n\t\x1b]{0,12}", "[a-z\u{c0}-\u{17f}]{0,8}"].boxed(),
+        Chars::Ascii => "[ -~\n\t\x1b]{0,12}".boxed(),
+        Chars::Old => {
+            prop_oneof!["[ -~\n\t\x1b]{0,12}", "[a-z\u{c0}-\u{113}\u{164}-\u{17f}]{0,8}"].boxed()
+        }
     };
     prop_oneof![
         5 => "[a-z][a-z0-9_]{0,12}",
         1 => "[a-zA-Z_@][a-zA-Z0-9_@]{0,6}[?!]?",
         2 => "Elixir(\\.[A-Z][a-zA-Z0-9_]{0,6}){1,3}",
         1 => prop::sample::select(operators).prop_map(str::to_owned),
-        1 => prop::sample::select(words).prop_map(str::to_owned),
+        1 => prop::sample::select(words)
+            .prop_filter("within", move |word| chars != Chars::Ascii || word.is_ascii())
+            .prop_map(str::to_owned),
         1 => any_text,
     ]
     .prop_map(|text| Atom::new(&text).unwrap())
@@ -185,6 +221,7 @@ fn text(chars: Chars) -> BoxedStrategy<String> {
         Chars::All => {
             prop_oneof![".{0,20}", "[\\x00-\\x9f\u{2000}-\u{2070}\u{fff0}-\u{fffd}]{0,10}"].boxed()
         }
+        Chars::Ascii => prop_oneof!["[ -~]{0,60}", "[a-z#{}\"'\\\\\n\t\x1b]{0,12}"].boxed(),
         Chars::Old => prop_oneof![
             "[ -~]{0,60}",
             "[a-z#{}\"'\\\\\n\t\x07\x1b\x7f]{0,12}",

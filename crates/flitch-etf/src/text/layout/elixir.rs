@@ -4,14 +4,15 @@
 //! lists of containers), or only at the commas where the next element would not fit (tuples,
 //! lists of plain values). Columns are counted in bytes, as Elixir does.
 //!
-//! Authority: `container_doc` and `format` of Elixir's `lib/inspect/algebra.ex`.
+//! Authority: `container_doc` and `format` of Elixir's `lib/inspect/algebra.ex`, as of Elixir
+//! 1.19: earlier ones also ask whether the brackets and the comma behind a container still fit.
 
 use super::{Part, Parts};
 use crate::text::print::Shape;
 
 pub(super) fn lines(parts: &Parts, width: usize) -> String {
     let mut layout = Layout { parts, width, out: String::new(), column: 0 };
-    layout.write(0, 0, 0);
+    layout.write(0, 0);
     layout.out
 }
 
@@ -23,16 +24,15 @@ struct Layout<'a> {
 }
 
 impl Layout<'_> {
-    /// Writes a part with `nest` spaces before its new lines. `after` columns follow it before
-    /// the line may end.
-    fn write(&mut self, at: usize, nest: usize, after: usize) {
+    /// Writes a part with `nest` spaces before its new lines. What follows it is not asked.
+    fn write(&mut self, at: usize, nest: usize) {
         if self.fits(at) {
             return self.push(self.parts.text(at));
         }
         match self.parts.part(at).shape {
-            Shape::Join => self.join(at, nest, after),
-            Shape::Bits => self.bits(at, nest + 2, after),
-            _ => self.container(at, nest, after),
+            Shape::Join => self.join(at, nest),
+            Shape::Bits => self.bits(at, nest + 2),
+            _ => self.container(at, nest),
         }
     }
 
@@ -59,7 +59,7 @@ impl Layout<'_> {
         let part = self.parts.part(at);
         let inner = || self.parts.items(at).filter_map(|item| self.reach(item)).max();
         match part.shape {
-            Shape::Text | Shape::Atom => None,
+            Shape::Text | Shape::Atom | Shape::Record => None,
             Shape::Bits => self.parts.text(at).contains(',').then_some(part.end),
             Shape::Join => inner(),
             Shape::Map | Shape::Keywords => Some(part.end),
@@ -88,7 +88,7 @@ impl Layout<'_> {
         }
     }
 
-    fn container(&mut self, at: usize, nest: usize, after: usize) {
+    fn container(&mut self, at: usize, nest: usize) {
         let parts = self.parts;
         let part = parts.part(at);
         let flexible = self.is_flexible(at);
@@ -100,15 +100,14 @@ impl Layout<'_> {
             self.push(parts.slice(written..start).trim_end());
             let following = match items.peek() {
                 Some(next) => parts.slice(end..parts.part(*next).start).trim_end().len(),
-                None if flexible => part.end - end + after,
-                None => 0,
+                None => part.end - end,
             };
             if !flexible {
                 self.new_line(inner);
             } else if written > part.start {
                 self.break_or_space(end - start + following, inner);
             }
-            self.write(item, inner, following);
+            self.write(item, inner);
             written = end;
         }
         if !flexible {
@@ -127,26 +126,23 @@ impl Layout<'_> {
     }
 
     /// Parts that stay together: only inside them a line may end.
-    fn join(&mut self, at: usize, nest: usize, after: usize) {
+    fn join(&mut self, at: usize, nest: usize) {
         let parts = self.parts;
         let part = parts.part(at);
         let mut written = part.start;
         for item in parts.items(at) {
             let Part { start, end, .. } = parts.part(item);
             self.push(parts.slice(written..start));
-            self.write(item, nest, part.end - end + after);
+            self.write(item, nest);
             written = end;
         }
         self.push(parts.slice(written..part.end));
     }
 
-    fn bits(&mut self, at: usize, nest: usize, after: usize) {
-        let mut numbers = self.parts.text(at).split(' ').peekable();
-        let mut first = true;
-        while let Some(number) = numbers.next() {
-            let following = if numbers.peek().is_none() { after } else { 0 };
-            if !std::mem::replace(&mut first, false) {
-                self.break_or_space(number.len() + following, nest);
+    fn bits(&mut self, at: usize, nest: usize) {
+        for (at, number) in self.parts.text(at).split(' ').enumerate() {
+            if at > 0 {
+                self.break_or_space(number.len(), nest);
             }
             self.push(number);
         }

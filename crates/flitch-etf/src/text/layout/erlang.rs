@@ -1,29 +1,30 @@
 //! Lines as `~p` breaks them.
 //!
 //! Plain values fill the line; a container stands on lines of its own, indented by its bracket,
-//! or by its tag if it is a tuple that begins with an atom. Should that lead too far to the
-//! right, everything behind a tag is indented by 4 instead, or by 1.
+//! or by its tag if it is a tuple that begins with an atom, or by its name if it is a record.
+//! Should that lead too far to the right, everything behind a tag, or below a name, is indented
+//! by 4 instead, or by 1.
 //!
 //! Authority: OTP's `io_lib_pretty.erl`. Columns begin at 1, and the last two stay free.
 
 use super::Parts;
 use crate::text::print::Shape;
 
-pub(super) fn lines(parts: &Parts, width: usize) -> String {
-    let total = parts.text.chars().count();
+pub(super) fn lines(parts: &Parts, at: usize, width: usize) -> String {
+    let total = parts.text(at).chars().count();
     let mut layout = Layout { parts, width, total, tag_indent: None, checking: true, out: None };
     // How the rest of a tagged tuple is indented: behind its tag, or else by these.
-    let by_tag = layout.write(0, Place::START).is_ok();
+    let by_tag = layout.write(at, Place::START).is_ok();
     if !by_tag {
         layout.tag_indent = Some(4);
-        if layout.write(0, Place::START).is_err() {
+        if layout.write(at, Place::START).is_err() {
             layout.tag_indent = Some(1);
         }
     }
     layout.checking = false;
     layout.out = Some(String::new());
     // Only a check ends early.
-    let _ = layout.write(0, Place::START);
+    let _ = layout.write(at, Place::START);
     layout.out.unwrap_or_default()
 }
 
@@ -32,7 +33,8 @@ struct Layout<'a> {
     width: usize,
     /// Columns of the whole term on one line.
     total: usize,
-    /// Columns by which the rest of a tagged tuple is indented, instead of by its tag.
+    /// Columns by which the rest of a tagged tuple or a record is indented, instead of by its
+    /// tag or name.
     tag_indent: Option<usize>,
     /// Whether this is a trial that ends where the indentation leaves too little room.
     checking: bool,
@@ -76,6 +78,10 @@ impl Layout<'_> {
                 self.push_start(at);
                 self.items(at, 0, None, inside(2))?;
             }
+            Shape::Record if self.parts.items(at).next().is_some() => {
+                let place = self.behind(self.parts.head(at), place)?;
+                self.items(at, 0, None, place)?;
+            }
             Shape::Bits => {
                 self.bits(at, Place { column: column + 2, ..place });
                 return Ok(());
@@ -106,11 +112,23 @@ impl Layout<'_> {
 
     /// The opening bracket of a container.
     fn push_start(&mut self, at: usize) {
-        self.push(match self.parts.part(at).shape {
-            Shape::Map => "#{",
-            Shape::List => "[",
-            _ => "{",
-        });
+        self.push(self.parts.head(at));
+    }
+
+    /// Writes what stands before the fields of a record or before the value of a field, and says
+    /// where they go: behind it, or below it where that would lead too far to the right.
+    fn behind(&mut self, head: &str, place: Place) -> Result<Place, TooFarRight> {
+        let columns = head.chars().count();
+        let below = self.tag_indent.filter(|indent| columns > *indent);
+        let column = place.column + below.unwrap_or(columns);
+        self.check(column <= self.width / 2)?;
+        if below.is_some() {
+            self.push(head.trim_end());
+            self.new_line(column);
+            return Ok(Place { column, used: 0, ..place });
+        }
+        self.push(head);
+        Ok(Place { column, used: place.used + columns, ..place })
     }
 
     fn new_line(&mut self, column: usize) {
@@ -236,12 +254,20 @@ impl Layout<'_> {
             return Ok(self.width);
         }
         let mut items = self.parts.items(at);
-        if let (Some(key), Some(value)) = (items.next(), items.next()) {
-            let column = place.column + self.tag_indent.unwrap_or(4);
-            self.write(key, place)?;
-            self.push(" =>");
-            self.new_line(column);
-            self.write(value, Place { column, used: 0, ..place })?;
+        match (items.next(), items.next()) {
+            (Some(key), Some(value)) => {
+                let column = place.column + self.tag_indent.unwrap_or(4);
+                self.write(key, place)?;
+                self.push(" =>");
+                self.new_line(column);
+                self.write(value, Place { column, used: 0, ..place })?;
+            }
+            // The field of a record: its name is no part of its own.
+            (Some(value), None) => {
+                let place = self.behind(self.parts.head(at), place)?;
+                self.write(value, place)?;
+            }
+            _ => {}
         }
         Ok(self.width)
     }

@@ -19,12 +19,12 @@ const MAX_DEPTH: usize = 100;
 
 /// The text of a term, broken at `width`.
 pub(super) fn lines(style: Style, width: usize, term: &Term) -> String {
-    let mut parts = Parts::default();
+    let mut parts = Parts { settle_records: style.syntax == Syntax::Elixir, ..Parts::default() };
     // Writing to a string does not fail.
     let _ = print::print(&mut parts, style, term);
     match style.syntax {
         Syntax::Elixir => elixir::lines(&parts, width),
-        Syntax::Erlang => erlang::lines(&parts, width),
+        Syntax::Erlang => erlang::lines(&parts, 0, width),
     }
 }
 
@@ -36,6 +36,8 @@ struct Parts {
     open: Vec<usize>,
     /// Open parts that are not noted, because of their depth.
     deeper: usize,
+    /// Whether the language takes a native record for one piece of text, lines and all.
+    settle_records: bool,
 }
 
 /// Where a part lies in the text.
@@ -58,6 +60,25 @@ impl Parts {
         let end = self.part(at).next;
         std::iter::successors(Some(at + 1), |item| Some(self.part(*item).next))
             .take_while(move |item| *item < end)
+    }
+
+    /// What stands before the first part inside a part: its opening bracket or its name.
+    fn head(&self, at: usize) -> &str {
+        let part = self.part(at);
+        let end = self.items(at).next().map(|item| self.part(item).start);
+        self.slice(part.start..end.unwrap_or(part.end.saturating_sub(1)))
+    }
+
+    /// Makes one piece of text of a record, laid out as Elixir's `inspect` has it done by `~p`:
+    /// 80 columns wide, wherever on the line it stands.
+    fn settle(&mut self, at: usize) {
+        const WIDTH: usize = 80;
+        let lines = erlang::lines(self, at, WIDTH);
+        self.parts.truncate(at + 1);
+        let Some(part) = self.parts.get_mut(at) else { return };
+        self.text.truncate(part.start);
+        self.text.push_str(&lines);
+        *part = Part { shape: Shape::Text, end: self.text.len(), next: at + 1, ..*part };
     }
 
     fn slice(&self, range: Range<usize>) -> &str {
@@ -95,9 +116,14 @@ impl Sink for Parts {
             return;
         }
         let (end, next) = (self.text.len(), self.parts.len());
-        if let Some(part) = self.open.pop().and_then(|at| self.parts.get_mut(at)) {
-            part.end = end;
-            part.next = next;
+        let Some(at) = self.open.pop() else { return };
+        let Some(part) = self.parts.get_mut(at) else { return };
+        part.end = end;
+        part.next = next;
+        let record = |part: Part| part.shape == Shape::Record;
+        let settled = self.settle_records && record(*part);
+        if settled && !self.open.iter().any(|open| record(self.part(*open))) {
+            self.settle(at);
         }
     }
 }

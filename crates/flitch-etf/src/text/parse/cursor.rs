@@ -1,6 +1,6 @@
 //! A place in a text, and the steps that both languages take from it.
 
-use super::{MAX_DEPTH, ParseError};
+use super::{MAX_DEPTH, ParseError, erlang};
 use crate::{Atom, Term};
 
 pub(super) type Parsed<T> = Result<T, ParseError>;
@@ -63,12 +63,15 @@ impl<'a> Cursor<'a> {
 
     /// Moves past white space and comments that begin with `comment`.
     pub(super) fn blank(&mut self, comment: char) {
-        const NO_COMMENTS: [&str; 6] =
-            ["#PID<", "#Port<", "#Reference<", "#Ref<", "#Function<", "#Fun<"];
+        const NO_COMMENTS: [&str; 7] =
+            ["#PID<", "#Port<", "#Reference<", "#Ref<", "#Function<", "#Fun<", "#Local<"];
         loop {
             self.take_while(char::is_whitespace);
-            let opaque = NO_COMMENTS.iter().any(|start| self.rest().starts_with(start));
-            if self.peek() != Some(comment) || opaque {
+            let value = || {
+                let rest = self.rest();
+                NO_COMMENTS.iter().any(|start| rest.starts_with(start)) || erlang::is_record(rest)
+            };
+            if self.peek() != Some(comment) || value() {
                 return;
             }
             self.take_while(|char| char != '\n');

@@ -6,7 +6,7 @@ use num_bigint::BigInt;
 
 use super::bits::{Bits, Order};
 use super::cursor::{Cursor, Parsed, charlist};
-use super::{elixir_text as text, number};
+use super::{elixir_text as text, erlang, number};
 use crate::term::ImproperList;
 use crate::text::calendar;
 use crate::text::print::atom::unquoted_operators;
@@ -98,6 +98,7 @@ fn operand(cursor: &mut Cursor<'_>) -> Parsed<Term> {
         Some('<') if cursor.rest().starts_with("<<") => cursor.nested(bits),
         Some('&') => capture(cursor),
         Some('A'..='Z') => alias(cursor).map(Term::from),
+        Some('#') if erlang::is_record(cursor.rest()) => cursor.nested(erlang::record),
         Some('#') => Err(cursor.error("only the node that it came from can make this value")),
         Some(char) if char.is_alphabetic() || char == '_' => word(cursor, start),
         _ => Err(cursor.unexpected("a value")),
@@ -331,8 +332,10 @@ fn map(cursor: &mut Cursor<'_>) -> Parsed<Term> {
             pairs.push((key, padded_value(cursor)?));
         }
         if !cursor.eat(",") {
-            cursor.require("}")?;
-            break;
+            if cursor.eat("}") {
+                break;
+            }
+            return Err(cursor.unexpected("\",\" or \"}\""));
         }
     }
     Ok(Term::Map(pairs.into_iter().collect::<Map>()))

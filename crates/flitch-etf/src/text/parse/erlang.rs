@@ -8,7 +8,7 @@ use super::bits::{Bits, Order};
 use super::cursor::{Cursor, Parsed, charlist};
 use super::number;
 use crate::term::ImproperList;
-use crate::{Atom, Export, Map, Term};
+use crate::{Atom, Export, Map, Record, Term};
 
 /// The whole text as one term, which may end in a full stop.
 pub(super) fn term(cursor: &mut Cursor<'_>) -> Parsed<Term> {
@@ -59,10 +59,10 @@ fn value(cursor: &mut Cursor<'_>) -> Parsed<Term> {
         Some('#') if cursor.rest().starts_with("#{") => cursor.nested(map),
         Some('<') if cursor.rest().starts_with("<<") => cursor.nested(bits),
         Some('<') => Err(cursor.error(OPAQUE)),
-        Some('#') if ["#Ref<", "#Port<", "#Fun<"].iter().any(|s| cursor.rest().starts_with(s)) => {
+        Some('#') if OPAQUE_STARTS.iter().any(|start| cursor.rest().starts_with(start)) => {
             Err(cursor.error(OPAQUE))
         }
-        Some('#') => Err(cursor.error("a record is not understood: write the tuple that it is")),
+        Some('#') => cursor.nested(record),
         Some(char) if char.is_lowercase() => name(cursor, start),
         Some(char) if char.is_alphabetic() || char == '_' => {
             let name: String = word(cursor).chars().take(40).collect();
@@ -73,6 +73,7 @@ fn value(cursor: &mut Cursor<'_>) -> Parsed<Term> {
     }
 }
 
+const OPAQUE_STARTS: [&str; 4] = ["#Ref<", "#Port<", "#Fun<", "#Local<"];
 const OPAQUE: &str = "only the node that it came from can make this value";
 
 fn number(cursor: &mut Cursor<'_>, negative: bool) -> Parsed<Term> {
@@ -185,19 +186,63 @@ fn list(cursor: &mut Cursor<'_>) -> Parsed<Term> {
     }
 }
 
+/// What stands behind a pair of a map or a field of a record.
+const END_OF_PAIR: &str = "\",\" or \"}\"";
+
 fn map(cursor: &mut Cursor<'_>) -> Parsed<Term> {
     cursor.require("#{")?;
     let mut pairs = Vec::new();
     blank(cursor);
     while !cursor.eat("}") {
-        if !pairs.is_empty() {
-            cursor.require(",")?;
+        if !pairs.is_empty() && !cursor.eat(",") {
+            return Err(cursor.unexpected(END_OF_PAIR));
         }
         let key = padded_value(cursor)?;
         cursor.require("=>")?;
         pairs.push((key, padded_value(cursor)?));
     }
     Ok(Term::Map(pairs.into_iter().collect::<Map>()))
+}
+
+/// Whether a native record begins here: `#module:name{`.
+pub(super) fn is_record(text: &str) -> bool {
+    let name = |cursor: &mut Cursor<'_>| atom(cursor).is_ok();
+    let cursor = &mut Cursor::new(text);
+    cursor.eat("#") && name(cursor) && cursor.eat(":") && name(cursor) && cursor.eat("{")
+}
+
+/// A native record, `#module:name{field = value}`. Text does not say whether its module exports
+/// it: what is read is exported.
+pub(super) fn record(cursor: &mut Cursor<'_>) -> Parsed<Term> {
+    let start = cursor.at();
+    cursor.require("#")?;
+    let module = atom(cursor)?;
+    if !cursor.eat(":") {
+        let message = "a record of a tuple is not understood: write the tuple that it is; a \
+                       native record names its module: #module:name{field = value}";
+        return Err(cursor.error_at(start, message));
+    }
+    let name = atom(cursor)?;
+    cursor.require("{")?;
+    let mut fields: Vec<(Atom, Term)> = Vec::new();
+    blank(cursor);
+    while !cursor.eat("}") {
+        if !fields.is_empty() && !cursor.eat(",") {
+            return Err(cursor.unexpected(END_OF_PAIR));
+        }
+        blank(cursor);
+        let at = cursor.at();
+        let field = atom(cursor)?;
+        if fields.iter().any(|(name, _)| *name == field) {
+            return Err(cursor.error_at(at, "a record has each field once"));
+        }
+        blank(cursor);
+        cursor.require("=")?;
+        fields.push((field, padded_value(cursor)?));
+    }
+    Record::new(module, name, fields)
+        .map(Term::from)
+        .ok_or_else(|| cursor.error_at(start, "a record has each field once"))
 }
 
 fn bits(cursor: &mut Cursor<'_>) -> Parsed<Term> {

@@ -23,6 +23,10 @@ const MAX_DEPTH: usize = 128;
 /// strings, lists, tuples, maps, structs, ranges, Elixir's sigils for text, words and dates, and
 /// `&Mod.fun/1` or `fun m:f/1`. A map with a key twice takes the later value.
 ///
+/// `#module:name{field = value}` is a native record of OTP 29 in either language, with Erlang's
+/// literals inside, as Elixir prints it. It is read as one that its module exports: the text does
+/// not say.
+///
 /// # Errors
 /// Says what is wrong, at which column, and shows the place. Variables, calls, operators and what
 /// only a node can make (pids, references, ports, funs) are refused by name. So are more than 128

@@ -125,11 +125,14 @@ fn identifier(text: &str) -> Class {
 }
 
 /// The letters beyond ASCII that go without quotes here: those of Latin-1 and Latin Extended-A
-/// that Elixir takes. It takes more (UTS 39); with quotes, theirs read back as the same atoms.
+/// that Elixir takes, from the first releases to 1.20, which takes fewer. It takes more elsewhere
+/// (UTS 39); with quotes, they read back as the same atoms.
 fn latin(char: char) -> bool {
     matches!(
         char as u32,
-        0xc0..=0xd6 | 0xd8..=0xf6 | 0xf8..=0x131 | 0x134..=0x13e | 0x141..=0x148 | 0x14a..=0x17e
+        0xc0..=0xd6 | 0xd8..=0xf6 | 0xf8..=0x113 | 0x116..=0x12b | 0x12e..=0x131 | 0x134..=0x137
+            | 0x139..=0x13e | 0x141..=0x148 | 0x14a..=0x14d | 0x150..=0x155 | 0x158..=0x161
+            | 0x164..=0x17e
     )
 }
 

@@ -20,7 +20,7 @@ const fn brackets(
 const LIST: &Brackets = &brackets(Shape::List, "[", "|", "]");
 const TUPLE: &Brackets = &brackets(Shape::Tuple, "{", ",", "}");
 /// The name is written when the part is opened.
-const RECORD: &Brackets = &brackets(Shape::Map, "", ",", "}");
+const RECORD: &Brackets = &brackets(Shape::Record, "", ",", "}");
 const MAP: &Brackets = &brackets(Shape::Map, "#{", ",", "}");
 
 impl<'a, S: Sink> Printer<'a, '_, S> {
@@ -64,10 +64,11 @@ impl<'a, S: Sink> Printer<'a, '_, S> {
 
     /// `#module:name{field = value}`, in Elixir too.
     pub(super) fn record(&mut self, record: &'a Record) -> fmt::Result {
-        self.open(
-            RECORD,
-            Items::Record(record.definition.fields().iter().zip(record.values.as_slice())),
-        )?;
+        let fields = record.definition.fields().iter().zip(record.values.as_slice());
+        self.open(RECORD, Items::Record(fields))?;
+        if let Some(frame) = self.stack.last_mut() {
+            frame.syntax = Syntax::Erlang;
+        }
         self.out.write_str("#")?;
         atom::erlang(self.out, record.module().as_str())?;
         self.out.write_str(":")?;

@@ -42,6 +42,8 @@ pub(super) enum Shape {
     Tuple,
     /// A map or a struct.
     Map,
+    /// A native record.
+    Record,
 }
 
 /// The text as it comes.
@@ -122,6 +124,8 @@ struct Frame<'a> {
     first: bool,
     /// Lists in here are never shown as text.
     no_charlists: bool,
+    /// What is in here is written in this language: Elixir writes records as Erlang does.
+    syntax: Syntax,
 }
 
 /// What is still to be written of a container.
@@ -224,10 +228,15 @@ struct Printer<'a, 'o, S> {
 impl<'a, S: Sink> Printer<'a, '_, S> {
     /// Writes a term, or its opening bracket, leaving its elements to the stack.
     fn term(&mut self, term: &'a Term) -> fmt::Result {
-        match self.style.syntax {
+        match self.syntax() {
             Syntax::Elixir => self.elixir(term),
             Syntax::Erlang => self.erlang(term),
         }
+    }
+
+    /// The language of this place.
+    fn syntax(&self) -> Syntax {
+        self.stack.last().map_or(self.style.syntax, |frame| frame.syntax)
     }
 
     fn item(&mut self, item: Item<'a>) -> fmt::Result {
@@ -257,8 +266,8 @@ impl<'a, S: Sink> Printer<'a, '_, S> {
         items: Items<'a>,
         tail: Option<&'a Term>,
     ) -> fmt::Result {
-        let no_charlists = self.no_charlists();
-        self.stack.push(Frame { brackets, items, tail, first: true, no_charlists });
+        let (no_charlists, syntax) = (self.no_charlists(), self.syntax());
+        self.stack.push(Frame { brackets, items, tail, first: true, no_charlists, syntax });
         self.out.open(brackets.shape);
         self.out.write_str(brackets.open)
     }
