@@ -2,7 +2,7 @@
 
 CARGO ?= cargo
 
-.PHONY: help setup test demo bench-codec matrix lint check
+.PHONY: help setup test demo bench-codec fuzz matrix lint check
 
 help:
 	@echo "flitch: a node of Rust in a cluster of BEAMs"
@@ -27,6 +27,9 @@ bench-codec: setup ## the codec beside eetf, erltf and a BEAM: times, ratios, al
 
 matrix: ## the live tests against Erlang and Elixir of other Debian releases (root)
 	@.ci/matrix
+
+fuzz: ## hostile bytes and texts of all kinds at the codec, a minute for each target (nightly)
+	@.ci/fuzz
 
 lint: ## format, clippy, docs, who may depend on whom, shape of the files
 	@.ci/lint

@@ -1,29 +1,99 @@
-//! How a [`Term`] passes through serde unharmed.
+//! What this crate's own types and `with`-modules say to its serializers beside serde.
 //!
-//! serde's data model has no atoms, pids or tuples-that-are-not-lists, so a term inside a typed
-//! value is announced by a reserved newtype name and handed over beside serde, within one call on
-//! one thread. Other formats see a newtype around the term's nearest form in their own model.
+//! serde's data model has no atoms, pids, keyword lists or charlists. They are announced by a
+//! newtype with a reserved name; other formats see a newtype around a plain value. Text travels
+//! inside that newtype. What has no counterpart in serde at all, such as a pid, is put down here
+//! and picked up within one call on one thread.
 
 use std::cell::Cell;
 
-use crate::Term;
+use crate::{Atom, Binary, Pid, Port, Reference, Term};
 
-/// The newtype name that announces a term.
-pub(crate) const NAME: &str = "\0flitch_etf::Term";
+/// Announces any term, which is handed over.
+pub(crate) const TERM: &str = "\0flitch_etf::Term";
+/// Announces an atom: text, or handed over where it is not to be copied.
+pub(crate) const ATOM: &str = "\0flitch_etf::Atom";
+/// Announces a pid, which is handed over.
+pub(crate) const PID: &str = "\0flitch_etf::Pid";
+/// Announces a reference, which is handed over.
+pub(crate) const REFERENCE: &str = "\0flitch_etf::Reference";
+/// Announces a port, which is handed over.
+pub(crate) const PORT: &str = "\0flitch_etf::Port";
+/// Announces a binary, which is handed over.
+pub(crate) const BINARY: &str = "\0flitch_etf::Binary";
+/// Announces an integer of any size, which is handed over as a term.
+pub(crate) const INTEGER: &str = "\0flitch_etf::Integer";
+/// Announces an option whose absence is `undefined`.
+pub(crate) const UNDEFINED: &str = "\0flitch_etf::undefined";
+/// Announces a struct or map as a keyword list.
+pub(crate) const KEYWORD: &str = "\0flitch_etf::Keyword";
+/// Announces a map whose text keys are atoms.
+pub(crate) const ATOM_KEYS: &str = "\0flitch_etf::AtomKeys";
+/// Announces text as a charlist.
+pub(crate) const CHARLIST: &str = "\0flitch_etf::Charlist";
+/// Announces a sequence without order or repetition as a `MapSet`.
+pub(crate) const MAPSET: &str = "\0flitch_etf::MapSet";
+
+/// Whether a newtype's name is one of the above. No name of Rust's starts so.
+#[inline]
+pub(crate) fn is_reserved(name: &str) -> bool {
+    name.as_bytes().first() == Some(&0)
+}
+
+/// How the next value is to be laid out. It reaches through an `Option`, and not into containers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Form {
+    #[default]
+    Plain,
+    /// Text is an atom.
+    Atom,
+    /// `None` is `undefined`.
+    Undefined,
+    /// A struct or map is a keyword list.
+    Keyword,
+    /// The keys of a map are atoms, where they are text here.
+    AtomKeys,
+    /// Text is a charlist.
+    Charlist,
+    /// A sequence is a `MapSet`.
+    Set,
+}
+
+impl Form {
+    /// The form that a newtype announces, if that is what it does.
+    pub(crate) fn announced(name: &str) -> Option<Self> {
+        Some(match name {
+            UNDEFINED => Self::Undefined,
+            KEYWORD => Self::Keyword,
+            ATOM_KEYS => Self::AtomKeys,
+            CHARLIST => Self::Charlist,
+            MAPSET => Self::Set,
+            _ => return None,
+        })
+    }
+}
+
+/// What is handed over: the thing itself, so that a pid costs no allocation.
+#[derive(Clone)]
+pub(crate) enum Handed {
+    Term(Term),
+    Atom(Atom),
+    Pid(Pid),
+    Reference(Reference),
+    Port(Port),
+    Binary(Binary),
+}
 
 thread_local! {
-    static HANDED: Cell<Option<Term>> = const { Cell::new(None) };
+    static HANDED: Cell<Option<Handed>> = const { Cell::new(None) };
 }
 
-pub(crate) fn put(term: Term) {
-    HANDED.set(Some(term));
+#[inline]
+pub(crate) fn put(handed: Handed) {
+    HANDED.with(|slot| slot.set(Some(handed)));
 }
 
-pub(crate) fn take() -> Option<Term> {
-    HANDED.take()
-}
-
-/// The term that was announced, if `name` is the announcement.
-pub(crate) fn take_if(name: &str) -> Option<Term> {
-    (name == NAME).then(take).flatten()
+#[inline]
+pub(crate) fn take() -> Option<Handed> {
+    HANDED.with(Cell::take)
 }

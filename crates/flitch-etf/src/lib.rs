@@ -222,29 +222,45 @@ mod encode;
 mod error;
 mod handoff;
 mod impls;
+mod layout;
 mod limits;
 mod macros;
 mod read;
+mod record_head;
 mod ser;
 mod tag;
 mod term;
 pub mod text;
+mod with;
 
 pub use atoms::{AtomTable, NoAtoms};
-pub use de::{DeError, from_bytes, from_slice, read_value};
+pub use de::{
+    DeError, from_bytes, from_bytes_with, from_slice, from_slice_with, read_value, read_value_with,
+};
 pub use decode::{decode, decode_with};
 pub use encode::{
     encode, write_integer, write_pid, write_reference, write_term, write_tuple_header,
 };
 pub use error::{AtomError, DecodeError, DecodeErrorKind, EncodeError};
+pub use layout::{Absent, Layout};
 pub use limits::Limits;
 #[doc(hidden)]
 pub use macros::__charlist;
 pub use num_bigint::BigInt;
 pub use read::Reader;
-pub use ser::{SerError, to_vec, write_value};
+pub use ser::{SerError, to_vec, to_vec_with, write_value, write_value_with};
 pub use tag::{Tag, VERSION_MAGIC};
 pub use term::{
     Atom, Binary, BitString, Export, Fun, ImproperList, List, Local, Map, Pid, Port, Record,
     Reference, Term, TermError, Tuple,
+};
+#[cfg(feature = "decimal")]
+pub use with::decimal;
+pub use with::{
+    AtomKeys, Charlist, Keyword, Range, atom_keys, bigint, charlist, keyword, mapset, range,
+    undefined,
+};
+#[cfg(any(feature = "chrono", feature = "jiff"))]
+pub use with::{
+    date, datetime, datetime_usec, naive_datetime, naive_datetime_usec, time, time_usec,
 };

@@ -14,23 +14,23 @@ use shapes::{Shape, Typed, Work};
 /// Shape and type, then allocations: to decode, to encode.
 const TABLE: &str = "
 gen_call                6      1
-gen_call serde          3      7
-structs              2003      6
-structs serde        5001     17
-structs serde &str   1001     17
+gen_call serde          2      1
+structs              2004      6
+structs serde        5001     12
+structs serde &str   1001     12
 ints                    1      1
-ints serde              1     15
+ints serde              1     10
 bin64k                  1      1
-bin64k serde            0      3
+bin64k serde            0      2
 bin1m                   1      1
-bin1m serde             0      3
+bin1m serde             0      2
 charlist                2      1
-charlist serde          1     15
+charlist serde          1     10
 nested               5025     10
 keyword               101      2
-keyword serde           1     10
+keyword serde           1      5
 tuples               1001      3
-tuples serde            1     13
+tuples serde            1      8
 ";
 
 #[test]

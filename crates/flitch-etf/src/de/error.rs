@@ -1,6 +1,6 @@
 //! Where in a value something was not as expected, and what stood there.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use serde::de;
 
@@ -81,8 +81,31 @@ impl From<DecodeError> for DeError {
 
 impl de::Error for DeError {
     fn custom<T: fmt::Display>(message: T) -> Self {
-        let message = message.to_string();
-        Self(Box::new(Inner { path: Vec::new(), offset: None, message }))
+        let mut kept = Start(String::new());
+        // Only too much of it stops the writing.
+        let _ = write!(kept, "{message}");
+        Self(Box::new(Inner { path: Vec::new(), offset: None, message: kept.0 }))
+    }
+}
+
+/// The start of a message: serde quotes what it did not expect, whose size the sender chooses.
+struct Start(String);
+
+impl Start {
+    const BYTES: usize = 1024;
+}
+
+impl fmt::Write for Start {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        let room = Self::BYTES.saturating_sub(self.0.len());
+        if text.len() <= room {
+            self.0.push_str(text);
+            return Ok(());
+        }
+        let fits = |(at, char): (usize, char)| at + char.len_utf8() <= room;
+        self.0.extend(text.char_indices().take_while(|next| fits(*next)).map(|(_, char)| char));
+        self.0.push('…');
+        Err(fmt::Error)
     }
 }
 

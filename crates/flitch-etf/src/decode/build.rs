@@ -125,7 +125,7 @@ impl Build {
 
     /// A map whose keys are those of an earlier one: its values stand alone.
     pub(super) fn close_known(&mut self, keys: &Keys, start: usize) {
-        let Some((keys, order)) = self.keys.whole(keys) else { return };
+        let (keys, order) = keys.whole();
         let Some(order) = order else {
             let values = self.take_from(start);
             return self.done.push(Term::Map(Map { keys, values }));
@@ -143,7 +143,7 @@ impl Build {
     /// values that came with them.
     pub(super) fn unfold(&mut self, keys: &Keys, start: usize) {
         let values: Vec<Term> = self.done.drain(start..).collect();
-        let pairs = self.keys.so_far(keys).zip(values);
+        let pairs = keys.so_far().zip(values);
         self.done.extend(pairs.flat_map(|(key, value)| [key, value]));
     }
 }

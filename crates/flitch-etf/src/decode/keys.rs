@@ -3,6 +3,8 @@
 //! The structs of a list have the same keys in the same order. Those of the first are read and
 //! sorted; the others are only compared with them, byte by byte, and share them in memory.
 
+use std::rc::Rc;
+
 use smallvec::SmallVec;
 
 use crate::term::Seq;
@@ -16,7 +18,7 @@ const KEYS: usize = 32;
 /// The sets of keys of this message.
 #[derive(Default)]
 pub(super) struct KnownKeys {
-    sets: SmallVec<[Set; SETS]>,
+    sets: SmallVec<[Rc<Set>; SETS]>,
     oldest: usize,
 }
 
@@ -33,32 +35,46 @@ struct Set {
 
 type Places = SmallVec<[u8; KEYS]>;
 
-/// How far a map has had the keys of a set.
+/// How far a map has had the keys of a set. It holds the set: maps inside the map may bring others
+/// that take its place among those that are remembered.
 pub(super) struct Keys {
-    set: usize,
+    set: Rc<Set>,
     /// Keys that have come.
     came: usize,
 }
 
 impl Set {
     /// The key that comes on the wire as number `at`.
+    #[inline]
     fn key(&self, at: usize) -> Option<&Atom> {
         let place = self.places.get(at)?;
         self.keys.as_slice().get(usize::from(*place))?.as_atom()
     }
 }
 
+impl Keys {
+    /// The keys that have come, as they came.
+    pub(super) fn so_far(&self) -> impl Iterator<Item = Term> {
+        (0..self.came).filter_map(|at| Some(Term::Atom(self.set.key(at)?.clone())))
+    }
+
+    /// All keys in their order, and which of the wire each is where that is another order.
+    pub(super) fn whole(&self) -> (Seq, Option<&[u8]>) {
+        (self.set.keys.clone(), (!self.set.ordered).then_some(&*self.set.order))
+    }
+}
+
 impl KnownKeys {
     /// A set that a map of so many pairs may have.
     pub(super) fn find(&self, pairs: usize) -> Option<Keys> {
-        let set = self.sets.iter().position(|set| set.places.len() == pairs)?;
-        Some(Keys { set, came: 0 })
+        let set = self.sets.iter().find(|set| set.places.len() == pairs)?;
+        Some(Keys { set: Rc::clone(set), came: 0 })
     }
 
     /// Moves past the next key, if it is the one of a set whose keys have come so far.
     #[inline]
     pub(super) fn follow(&self, keys: &mut Keys, reader: &mut Reader<'_>) -> bool {
-        let next = self.sets.get(keys.set).and_then(|set| set.key(keys.came));
+        let next = keys.set.key(keys.came);
         if !next.is_some_and(|key| reader.skip_if(key)) && !self.follow_another(keys, reader) {
             return false;
         }
@@ -67,30 +83,15 @@ impl KnownKeys {
     }
 
     fn follow_another(&self, keys: &mut Keys, reader: &mut Reader<'_>) -> bool {
-        let Some(current) = self.sets.get(keys.set) else { return false };
-        let others = self.sets.iter().enumerate().skip(keys.set + 1);
-        for (at, other) in others.filter(|(_, set)| set.places.len() == current.places.len()) {
-            let mut before = 0..keys.came;
-            if before.all(|key| other.key(key) == current.key(key))
+        for other in self.sets.iter().filter(|set| set.places.len() == keys.set.places.len()) {
+            if (0..keys.came).all(|at| other.key(at) == keys.set.key(at))
                 && other.key(keys.came).is_some_and(|key| reader.skip_if(key))
             {
-                keys.set = at;
+                keys.set = Rc::clone(other);
                 return true;
             }
         }
         false
-    }
-
-    /// The keys that have come, as they came.
-    pub(super) fn so_far(&self, keys: &Keys) -> impl Iterator<Item = Term> {
-        let set = self.sets.get(keys.set);
-        (0..keys.came).filter_map(move |at| Some(Term::Atom(set?.key(at)?.clone())))
-    }
-
-    /// All keys in their order, and which of the wire each is where that is another order.
-    pub(super) fn whole(&self, keys: &Keys) -> Option<(Seq, Option<&[u8]>)> {
-        let set = self.sets.get(keys.set)?;
-        Some((set.keys.clone(), (!set.ordered).then_some(&*set.order)))
     }
 
     /// Remembers a set: its keys in their order, and which of the wire each was.
@@ -106,7 +107,7 @@ impl KnownKeys {
                 *held = place;
             }
         }
-        let set = Set { keys: keys.clone(), order, places, ordered };
+        let set = Rc::new(Set { keys: keys.clone(), order, places, ordered });
         if self.sets.len() < SETS {
             self.sets.push(set);
         } else if let Some(oldest) = self.sets.get_mut(self.oldest) {

@@ -131,7 +131,7 @@ pub fn write_pid(out: &mut Vec<u8>, pid: &Pid) {
     out.extend_from_slice(&pid.creation.to_be_bytes());
 }
 
-fn write_port(out: &mut Vec<u8>, port: &Port) {
+pub(crate) fn write_port(out: &mut Vec<u8>, port: &Port) {
     // Peers without V4_PORT_EXT have 28-bit ids, so a port of theirs always has the older form.
     match u32::try_from(port.id) {
         Ok(id) if id < 1 << 28 => {

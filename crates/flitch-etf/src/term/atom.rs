@@ -1,35 +1,46 @@
 //! Atoms, without a table that anybody could fill.
 
+use std::cmp::Ordering;
 use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
 
-use smol_str::SmolStr;
+use arrayvec::ArrayString;
 
 use crate::AtomError;
 
 /// An atom: `ok`, `nil`, `'Elixir.Shop.Item'`.
 ///
-/// Its text is held by the atom itself (inline up to 23 bytes, shared beyond), never in a global
+/// Its text is held by the atom itself (inline up to 16 bytes, shared beyond), never in a global
 /// table, so a peer that sends new atoms for ever costs no memory. Cheap to clone.
-#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Atom(SmolStr);
+#[derive(Clone)]
+pub struct Atom(Repr);
+
+/// Three words, moved as such.
+#[derive(Clone)]
+enum Repr {
+    Inline(ArrayString<{ Atom::INLINE }>),
+    Static(&'static str),
+    Shared(Arc<str>),
+}
 
 impl Atom {
     /// The most characters that an atom has.
     pub const MAX_CHARS: usize = 255;
 
     /// The most bytes of text that the atom itself holds.
-    pub(crate) const INLINE: usize = 23;
+    pub(crate) const INLINE: usize = 16;
 
     /// `nil`, which is Elixir's absence and Rust's `None`.
-    pub const NIL: Atom = Atom(SmolStr::new_static("nil"));
+    pub const NIL: Atom = Atom::from_static("nil");
     /// `ok`, which is also Rust's `()`.
-    pub const OK: Atom = Atom(SmolStr::new_static("ok"));
+    pub const OK: Atom = Atom::from_static("ok");
     /// `error`.
-    pub const ERROR: Atom = Atom(SmolStr::new_static("error"));
+    pub const ERROR: Atom = Atom::from_static("error");
     /// `true`.
-    pub const TRUE: Atom = Atom(SmolStr::new_static("true"));
+    pub const TRUE: Atom = Atom::from_static("true");
     /// `false`.
-    pub const FALSE: Atom = Atom(SmolStr::new_static("false"));
+    pub const FALSE: Atom = Atom::from_static("false");
 
     /// An atom with this text.
     ///
@@ -42,7 +53,10 @@ impl Atom {
                 return Err(AtomError(chars));
             }
         }
-        Ok(Self(SmolStr::new(text)))
+        Ok(Self(match ArrayString::from(text) {
+            Ok(short) => Repr::Inline(short),
+            Err(_) => Repr::Shared(text.into()),
+        }))
     }
 
     /// An atom whose text stands in the program.
@@ -52,7 +66,7 @@ impl Atom {
     #[must_use]
     pub const fn from_static(text: &'static str) -> Self {
         assert!(chars(text) <= Self::MAX_CHARS, "an atom has at most 255 characters");
-        Self(SmolStr::new_static(text))
+        Self(Repr::Static(text))
     }
 
     /// The boolean, if this is `true` or `false`.
@@ -67,8 +81,13 @@ impl Atom {
 
     /// The atom's text, without quotes.
     #[must_use]
+    #[inline]
     pub fn as_str(&self) -> &str {
-        &self.0
+        match &self.0 {
+            Repr::Inline(text) => text,
+            Repr::Static(text) => text,
+            Repr::Shared(text) => text,
+        }
     }
 }
 
@@ -84,6 +103,32 @@ const fn chars(text: &str) -> usize {
         bytes = rest;
     }
     count
+}
+
+impl PartialEq for Atom {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_str() == other.as_str()
+    }
+}
+
+impl Eq for Atom {}
+
+impl PartialOrd for Atom {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Atom {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.as_str().cmp(other.as_str())
+    }
+}
+
+impl Hash for Atom {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.as_str().hash(state);
+    }
 }
 
 impl TryFrom<&str> for Atom {
@@ -121,7 +166,7 @@ impl AsRef<str> for Atom {
 /// The bare text: what a log field wants. The quoted forms are in [`text`](crate::text).
 impl fmt::Display for Atom {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(self.as_str())
     }
 }
 

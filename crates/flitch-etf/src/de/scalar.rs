@@ -1,0 +1,137 @@
+//! Numbers, text and charlists.
+
+use serde::de::Visitor;
+
+use super::token::is_integer;
+use super::{DeError, Deserializer};
+use crate::{Tag, Term};
+
+impl<'de> Deserializer<'_, 'de> {
+    /// An integer, shown to the visitor as signed or, where it is not negative, as unsigned: a
+    /// visitor that was written by hand may know only the one that it asked for.
+    #[inline]
+    pub(super) fn integer<const SIGNED: bool, V: Visitor<'de>>(
+        &mut self,
+        visitor: V,
+    ) -> Result<V::Value, DeError> {
+        let start = self.reader.position();
+        let value = match self.token_integer() {
+            Some(value) if SIGNED => visitor.visit_i64(value),
+            Some(value) => match u64::try_from(value) {
+                Ok(value) => visitor.visit_u64(value),
+                Err(_) => visitor.visit_i64(value),
+            },
+            None => self.wide_integer(visitor),
+        };
+        value.map_err(|error| error.located(start))
+    }
+
+    /// An integer beyond 64 bits with a sign, or in an unusual form.
+    #[inline(never)]
+    fn wide_integer<V: Visitor<'de>>(&mut self, visitor: V) -> Result<V::Value, DeError> {
+        if !is_integer(self.tag()?) {
+            return Err(self.unexpected("an integer"));
+        }
+        let start = self.reader.position();
+        match self.reader.number()? {
+            Term::Integer(value) => visitor.visit_i64(value),
+            Term::BigInt(big) => {
+                let big = big.as_ref();
+                if let Ok(value) = u64::try_from(big) {
+                    visitor.visit_u64(value)
+                } else if let Ok(value) = i128::try_from(big) {
+                    visitor.visit_i128(value)
+                } else if let Ok(value) = u128::try_from(big) {
+                    visitor.visit_u128(value)
+                } else {
+                    Err(DeError::at(start, "an integer over 128 bits".into()))
+                }
+            }
+            _ => Err(DeError::at(start, "expected an integer".into())),
+        }
+    }
+
+    #[inline]
+    pub(super) fn float(&mut self) -> Result<f64, DeError> {
+        match self.token_float() {
+            Some(value) => Ok(value),
+            None => self.unusual_float(),
+        }
+    }
+
+    #[inline(never)]
+    fn unusual_float(&mut self) -> Result<f64, DeError> {
+        let start = self.reader.position();
+        match self.tag()? {
+            Tag::NEW_FLOAT_EXT | Tag::FLOAT_EXT => Ok(self.reader.float()?),
+            // Elixir programs write 1 for 1.0; an integer that a float would round is refused.
+            tag if is_integer(tag) => match self.reader.number()? {
+                Term::Integer(value) if value.unsigned_abs() <= 1 << f64::MANTISSA_DIGITS => {
+                    Ok(value as f64)
+                }
+                _ => Err(DeError::at(start, "an integer that no float holds exactly".into())),
+            },
+            _ => Err(self.unexpected("a float")),
+        }
+    }
+
+    #[inline]
+    pub(super) fn binary(&mut self, expected: &str) -> Result<&'de [u8], DeError> {
+        match self.token_binary() {
+            Some(bytes) => Ok(bytes),
+            None if self.tag()? == Tag::BINARY_EXT => Ok(self.reader.binary_slice()?),
+            None => Err(self.unexpected(expected)),
+        }
+    }
+
+    #[inline]
+    pub(super) fn text(&mut self) -> Result<&'de str, DeError> {
+        let start = self.reader.position();
+        let bytes = self.binary("a string")?;
+        std::str::from_utf8(bytes).map_err(|_| not_utf8(start))
+    }
+
+    /// The text that a list of code points is.
+    pub(super) fn charlist(&mut self) -> Result<String, DeError> {
+        match self.tag()? {
+            Tag::NIL_EXT => {
+                self.pass(1);
+                Ok(String::new())
+            }
+            Tag::STRING_EXT => {
+                Ok(self.reader.string_slice()?.iter().copied().map(char::from).collect())
+            }
+            Tag::LIST_EXT => self.code_points(),
+            _ => Err(self.unexpected("a charlist")),
+        }
+    }
+
+    fn code_points(&mut self) -> Result<String, DeError> {
+        let mut text = String::new();
+        let mut index = 0usize;
+        // C nodes write a list cell by cell, each the tail of the one before.
+        while self.tag()? == Tag::LIST_EXT {
+            for _ in 0..self.reader.list()? {
+                let start = self.reader.position();
+                let char = self.token_integer().and_then(|point| u32::try_from(point).ok());
+                let Some(char) = char.and_then(char::from_u32) else {
+                    self.reader.back_to(start);
+                    let error = match is_integer(self.tag()?) {
+                        true => DeError::at(start, "an integer that is no code point".into()),
+                        false => self.unexpected("a code point"),
+                    };
+                    return Err(error.inside(format!("[{index}]")));
+                };
+                text.push(char);
+                index += 1;
+            }
+        }
+        self.end_of_list()?;
+        Ok(text)
+    }
+}
+
+#[cold]
+fn not_utf8(start: usize) -> DeError {
+    DeError::at(start, "expected a string, found bytes not in UTF-8".into())
+}
