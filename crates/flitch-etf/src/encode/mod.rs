@@ -48,30 +48,59 @@ pub fn write_term(out: &mut Vec<u8>, term: &Term) -> Result<(), EncodeError> {
 
 #[inline(always)]
 fn write(out: &mut Vec<u8>, term: &Term, levels: usize) -> Result<(), EncodeError> {
+    if write_usual(out, term)? { Ok(()) } else { write_other(out, term, levels) }
+}
+
+/// Writes a term of the usual kinds that hold no others. Says whether it was one.
+#[inline(always)]
+fn write_usual(out: &mut Vec<u8>, term: &Term) -> Result<bool, EncodeError> {
     match term {
         Term::Integer(value) => write_integer(out, *value),
         Term::Atom(atom) => write_atom(out, atom.as_str()),
         Term::Binary(bytes) => write_binary(out, bytes)?,
         Term::Float(value) => write_float(out, *value)?,
-        _ => write_other(out, term, levels)?,
+        _ => return Ok(false),
     }
-    Ok(())
+    Ok(true)
 }
 
 #[inline(never)]
-fn write_other(out: &mut Vec<u8>, term: &Term, levels: usize) -> Result<(), EncodeError> {
+fn write_other(out: &mut Vec<u8>, mut term: &Term, levels: usize) -> Result<(), EncodeError> {
     let Some(levels) = levels.checked_sub(1) else { return deep::write(out, term) };
-    let elements = match term {
-        Term::Tuple(elements) => {
-            write_tuple_header(out, elements.len())?;
-            elements
+    loop {
+        let elements = match term {
+            Term::Tuple(elements) => {
+                write_tuple_header(out, elements.len())?;
+                elements
+            }
+            Term::ImproperList(list) => {
+                write_list_header(out, list.elements().len())?;
+                list.0.as_slice()
+            }
+            Term::Record(record) => {
+                parts::write_definition(out, &record.definition)?;
+                record.values.as_slice()
+            }
+            _ => return write_to_its_end(out, term, levels),
+        };
+        // Nothing stands behind the last one: writing goes on there, at no level of its own.
+        let Some((last, before)) = elements.split_last() else { return Ok(()) };
+        before.iter().try_for_each(|element| write(out, element, levels))?;
+        if write_usual(out, last)? {
+            return Ok(());
         }
+        term = last;
+    }
+}
+
+/// A term that ends in more than its last element.
+fn write_to_its_end(out: &mut Vec<u8>, term: &Term, levels: usize) -> Result<(), EncodeError> {
+    match term {
         Term::List(list) => {
             if !parts::write_flat_list(out, list)? {
                 list.iter().try_for_each(|element| write(out, element, levels))?;
                 out.push(Tag::NIL_EXT.0);
             }
-            return Ok(());
         }
         Term::Map(map) => {
             write_map_header(out, map.len())?;
@@ -79,22 +108,13 @@ fn write_other(out: &mut Vec<u8>, term: &Term, levels: usize) -> Result<(), Enco
                 write(out, key, levels)?;
                 write(out, value, levels)?;
             }
-            return Ok(());
-        }
-        Term::ImproperList(list) => {
-            write_list_header(out, list.elements().len())?;
-            list.0.as_slice()
-        }
-        Term::Record(record) => {
-            parts::write_definition(out, &record.definition)?;
-            record.values.as_slice()
         }
         Term::Fun(fun) => {
             let size_at = parts::write_fun_head(out, fun)?;
             fun.free().iter().try_for_each(|free| write(out, free, levels))?;
-            return parts::set_fun_size(out, size_at);
+            parts::set_fun_size(out, size_at)?;
         }
-        leaf => return parts::write_leaf(out, leaf),
-    };
-    elements.iter().try_for_each(|element| write(out, element, levels))
+        leaf => parts::write_leaf(out, leaf)?,
+    }
+    Ok(())
 }
