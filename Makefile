@@ -13,7 +13,7 @@ setup: ## install what the tests and the demo talk to: Erlang and Elixir (Debian
 	@.ci/setup
 
 test: setup ## run every test, those against a live BEAM included
-	$(CARGO) test --workspace --locked
+	$(CARGO) test --workspace --all-features --locked
 
 demo: setup ## watch a Rust worker join an Elixir node and be called by it
 	@echo "Building (a minute or two the first time) ..."

@@ -16,23 +16,25 @@
 //!
 //! | Elixir | Erlang | [`Term`] | Rust, through serde |
 //! |---|---|---|---|
-//! | `42` | `42` | [`Integer`](Term::Integer), [`BigInt`](Term::BigInt) beyond 64 bits | the integers; they never wrap |
+//! | `42` | `42` | [`Integer`](Term::Integer), [`BigInt`](Term::BigInt) beyond 64 bits | the integers, which never wrap; [`BigInt`] with [`bigint`] |
 //! | `2.5` | `2.5` | [`Float`](Term::Float) | `f64`, `f32` |
 //! | `:ok`, `true`, `Shop.Item` | `ok`, `true`, `'Elixir.Shop.Item'` | [`Atom`](Term::Atom) | [`Atom`], `bool`, a unit variant |
-//! | `nil` | `nil` | [`Atom::NIL`] | `None` |
+//! | `nil` | `nil`, often `undefined` | [`Atom::NIL`] | `None`; [`undefined`] or [`Layout::ERLANG`] for the latter |
 //! | `:ok` | `ok` | [`Atom::OK`] | `()` |
 //! | `"text"`, `<<1, 2>>` | `<<"text">>`, `<<1,2>>` | [`Binary`](Term::Binary) | `String`, `&str`; [`Binary`], [`Bytes`](bytes::Bytes) for any bytes |
 //! | `<<1, 2::3>>` | `<<1,2:3>>` | [`BitString`](Term::BitString) | [`Term`] |
-//! | `~c"text"` | `"text"` | [`List`](Term::List) of characters, [`Term::to_charlist`] | `Vec<u8>`, `Vec<u32>` |
+//! | `~c"text"` | `"text"` | [`List`](Term::List) of characters, [`Term::to_charlist`] | [`Charlist`], a `String` [`with`](mod@charlist) it; `Vec<u8>` |
 //! | `[1, 2]` | `[1,2]` | [`List`](Term::List) | `Vec` and other sequences |
 //! | `[1 \| 2]` | `[1\|2]` | [`ImproperList`](Term::ImproperList) | [`Term`] |
-//! | `[a: 1]` | `[{a,1}]` | [`List`](Term::List), [`Term::as_keyword`] | `Vec<(Atom, T)>` |
+//! | `[a: 1]` | `[{a,1}]` | [`List`](Term::List), [`Term::as_keyword`] | [`Keyword`] of a struct or map, or [`with`](mod@keyword) it; `Vec<(Atom, T)>` |
 //! | `{1, "a"}` | `{1,<<"a">>}` | [`Tuple`](Term::Tuple) | tuples, arrays |
 //! | `{:add, 1}` | `{add,1}` | [`Tuple`](Term::Tuple), [`Term::as_tagged`] | a variant with fields: `Add(1)` |
 //! | `{:ok, 1}`, `{:error, "no"}` | `{ok,1}`, `{error,<<"no">>}` | [`Tuple`](Term::Tuple) | `Result` |
 //! | `%{"k" => 1}` | `#{<<"k">> => 1}` | [`Map`](Term::Map) | `HashMap`, `BTreeMap` |
 //! | `%Shop.Item{qty: 2}` | `#{'__struct__' => …, qty => 2}` | [`Map`](Term::Map), [`Map::struct_name`] | a struct, renamed `Elixir.Shop.Item` |
-//! | `#geo:point{x = 1}` | `#geo:point{x = 1}` | [`Record`](Term::Record) | [`Term`] |
+//! | `#geo:point{x = 1}` | `#geo:point{x = 1}` | [`Record`](Term::Record) | a struct, renamed `#geo:point` |
+//! | `MapSet.new([1])`, `1..9//2` | – | [`Map`](Term::Map) | a set with [`mapset`]; [`Range`] |
+//! | `~D[2024-02-29]`, `~U[…]`, `%Decimal{}` | – | [`Map`](Term::Map) | types of `chrono`, `jiff` and `rust_decimal`, with features of these names (`decimal` for the last) |
 //! | `self()`, `make_ref()`, a port | the same | [`Pid`](Term::Pid), [`Reference`](Term::Reference), [`Port`](Term::Port) | [`Pid`], [`Reference`], [`Port`] |
 //! | `&String.length/1` | `fun 'Elixir.String':length/1` | [`Export`](Term::Export) | [`Term`] |
 //! | `fn x -> x end` | `fun(X) -> X end` | [`Fun`](Term::Fun), which goes back as it came | [`Term`] |
@@ -145,14 +147,19 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! **Options as a keyword list.**
+//! **Options as a keyword list**, into a struct or one by one.
 //!
 //! ```
-//! use flitch_etf::{Atom, encode, from_slice, term};
+//! use flitch_etf::{Atom, Keyword, encode, from_slice, term};
+//!
+//! #[derive(serde::Deserialize)]
+//! struct Options { timeout: u32, mode: Atom }
 //!
 //! let options = term!([timeout: 5000, mode: :strict, timeout: 1]);
-//! assert_eq!(options.try_field::<u32>("timeout"), Ok(5000), "the first counts, as in Elixir");
-//! assert_eq!(options.as_keyword().map(Iterator::count), Some(3));
+//! let Keyword(read) = from_slice::<Keyword<Options>>(&encode(&options)?)?;
+//! assert_eq!(read.timeout, 5000, "the first counts, as in Elixir");
+//! assert_eq!(read.mode, "strict");
+//! assert_eq!(options.try_field::<u32>("timeout"), Ok(5000));
 //! let retries: Vec<(Atom, u8)> = from_slice(&encode(&term!([fast: 3, slow: 1]))?)?;
 //! assert_eq!(retries[0], (Atom::from_static("fast"), 3));
 //! # Ok::<(), Box<dyn std::error::Error>>(())

@@ -67,7 +67,7 @@ pub use system::Output;
 pub use flitch_dist::{Payload, Target};
 pub use flitch_epmd as epmd;
 pub use flitch_etf as etf;
-pub use flitch_etf::{Atom, Binary, Map, Pid, Port, Reference, Term};
+pub use flitch_etf::{Atom, Binary, Map, Pid, Port, Reference, Term, term};
 pub use flitch_handshake::HandshakeError;
 pub use flitch_name::{Creation, NameError, NameKind, NodeName};
 
