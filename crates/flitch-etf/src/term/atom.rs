@@ -8,6 +8,7 @@ use std::sync::Arc;
 use arrayvec::ArrayString;
 
 use crate::AtomError;
+use crate::text::elixir_atom;
 
 /// An atom: `ok`, `nil`, `'Elixir.Shop.Item'`.
 ///
@@ -170,9 +171,10 @@ impl fmt::Display for Atom {
     }
 }
 
+/// As Elixir writes it: `:ok`, `nil`, `Shop.Item`, `:"hello world"`.
 impl fmt::Debug for Atom {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, ":{:?}", self.as_str())
+        fmt::Display::fmt(&elixir_atom(self), f)
     }
 }
 
