@@ -10,7 +10,8 @@ pub struct Limits {
     /// have taken a single byte on the wire.
     pub terms: usize,
     /// Bytes of memory that a message may become, slices of the message itself not counted: terms,
-    /// and what does not fit into their 32 bytes.
+    /// and what does not fit into their 32 bytes. While it is read, up to three times as many are
+    /// held: elements wait until their container is whole, in room that doubles.
     pub memory: usize,
     /// Bytes that compressed data may inflate to.
     pub inflated: usize,

@@ -9,6 +9,7 @@
 mod shapes;
 
 use allocation_counter::{AllocationInfo, measure};
+use flitch_etf::{Limits, decode, decode_with};
 use shapes::{Shape, Typed, Work};
 
 /// Shape and type, then allocations: to decode, to encode.
@@ -60,6 +61,32 @@ fn a_long_binary_is_never_copied_when_it_is_decoded() {
     assert!(counted(&long.decode()).bytes_total < 100);
     for typed in &long.typed {
         assert_eq!(counted(&typed.decode).count_total, 0);
+    }
+}
+
+#[test]
+fn a_message_becomes_no_more_than_its_limit_of_memory() {
+    let record = |exported| [67, 0, 0, 0, 0, exported, 119, 0, 119, 0];
+    let fun = [&[112, 0, 0, 0, 0, 0][..], &[0; 24], &[119, 0, 97, 0, 97, 0, 103, 119, 0], &[0; 9]];
+    for element in [
+        &[106][..],
+        &[104, 1, 106],
+        &[104, 1, 104, 1, 104, 1, 104, 1, 106],
+        &[116, 0, 0, 0, 1, 106, 106],
+        &[108, 0, 0, 0, 1, 106, 104, 0],
+        &[104, 2, 108, 0, 0, 0, 1, 106, 104, 0, 106],
+        &[&[104, 2], &record(0)[..], &record(1)].concat(),
+        &fun.concat(),
+    ] {
+        for depth in [0, 9] {
+            let head = [&[131], &[104, 1].repeat(depth)[..], &[108, 0, 0, 16, 0]].concat();
+            let bytes = [head, element.repeat(4096), vec![106]].concat().into();
+            decode(&bytes).unwrap();
+            let mut read = None;
+            let kept = measure(|| read = Some(decode(&bytes))).bytes_current as usize;
+            let limits = Limits { memory: kept - 1, ..Limits::DEFAULT };
+            assert!(decode_with(&bytes, limits).is_err(), "{kept} bytes of {element:?}");
+        }
     }
 }
 

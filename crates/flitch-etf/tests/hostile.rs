@@ -25,10 +25,10 @@
 //! | improper and deep lists | `pitfalls::nine_thousand_improper_lists_inside_each_other_come_back`, `a_list_of_a_million_cells_that_are_each_the_tail_of_the_one_before` |
 //! | atoms of 255 characters and 1,020 bytes | `pitfalls::atoms_of_255_characters_are_up_to_1020_bytes`, `atoms_that_are_no_atoms` |
 //! | a depth of 1,000,000 in 2 MB | `a_million_tuples_inside_each_other` and its like, `limits::half_a_million_records_inside_each_other` |
-//! | a count of 2^32-1 in six bytes, a big of as many in seven | `a_count_of_four_billion_in_six_bytes`, `an_integer_of_four_billion_bytes`, `limits::a_record_of_four_billion_fields_in_a_few_bytes` |
+//! | a count of 2^32-1 in six bytes, a big of as many in seven | `a_count_of_four_billion_in_six_bytes`, `an_integer_of_four_billion_bytes`, `limits::a_record_of_four_billion_fields_in_a_few_bytes`, `limits::a_binary_of_four_billion_bytes_*` |
 //! | honest counts whose sum is not | `limits::containers_that_each_announce_as_many_elements_as_bytes_are_left` |
 //! | a num_free that asks for 300 GB | `free_variables_for_three_hundred_gigabytes` |
-//! | a byte that becomes 32, or 300 | `more_terms_than_the_limit_whatever_they_come_as`, `limits::memory_is_bounded_whatever_a_message_becomes` |
+//! | a byte that becomes 32, or 300 | `more_terms_than_the_limit_whatever_they_come_as`, `limits::a_limit_of_terms_*`, `limits::memory_is_bounded_whatever_a_message_becomes`, `allocations::a_message_becomes_no_more_than_its_limit_of_memory` |
 //! | maps that are read by the keys of an earlier one | `limits::maps_inside_a_map_do_not_take_the_keys_that_it_is_being_read_by`, `limits::keys_that_are_nearly_those_of_an_earlier_map`, `limits::a_hundred_thousand_maps_that_each_have_other_keys_than_the_one_before` |
 //! | control bytes in names and atoms | `an_error_is_short_however_long_what_it_speaks_of`, `corpus::every_reader_agrees_about_what_the_fuzzer_found` |
 
@@ -439,5 +439,24 @@ fn an_error_is_short_however_long_what_it_speaks_of() {
         let mut reader = Reader::new(&[119, 1, b'\n']);
         let error = read_value::<u8>(&mut reader).unwrap_err().to_string();
         assert!(!error.contains('\n'), "a line break in an atom must not reach a log");
+    });
+}
+
+#[test]
+fn a_thread_that_ends_still_reads() {
+    /// What a thread lets go of last, behind what reading keeps for the thread.
+    struct Last;
+    impl Drop for Last {
+        fn drop(&mut self) {
+            assert_eq!(term(&[104, 1, 119, 2, b'o', b'k']), Ok(Term::tuple([Term::atom("ok")])));
+        }
+    }
+    thread_local! {
+        static LAST: Last = const { Last };
+    }
+    // A panic at that place would end the process.
+    confined(128, || {
+        LAST.with(|_| ());
+        assert_eq!(term(&[119, 2, b'o', b'k']), Ok(Term::atom("ok")));
     });
 }

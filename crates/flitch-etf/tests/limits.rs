@@ -177,6 +177,33 @@ fn memory_is_bounded_whatever_a_message_becomes() {
 }
 
 #[test]
+fn a_limit_of_terms_is_met_at_the_same_term_however_deep_the_message_is() {
+    confined(128, || {
+        // Lists in lists, one of them with a tail: each element and that tail is a term.
+        let inner = [108, 0, 0, 0, 2, 106, 108, 0, 0, 0, 1, 106, 106, 108, 0, 0, 0, 1, 106, 104, 0];
+        for levels in [0, 1, 7, 8, 9, 20] {
+            let bytes: Bytes = [&[131], &[104, 1].repeat(levels)[..], &inner].concat().into();
+            let with = |terms| decode_with(&bytes, Limits { terms, ..Limits::DEFAULT });
+            assert!(with(levels + 6).is_ok(), "{levels} levels");
+            let refused = Kind::Limit { what: "terms", limit: levels + 5 };
+            assert_eq!(with(levels + 5).unwrap_err().kind, refused, "{levels} levels");
+        }
+    });
+}
+
+#[test]
+fn a_binary_of_four_billion_bytes_in_a_few_is_short_wherever_it_is_read_from() {
+    confined(128, || {
+        let bytes = [&[131, 109][..], &U32_MAX, &[7; 100]].concat();
+        let mut reader = Reader::new(&bytes);
+        reader.version().unwrap();
+        let refused = reader.term().unwrap_err();
+        assert!(matches!(refused.kind, Kind::Short { left: 100, .. }), "{refused}");
+        assert_eq!(decode(&bytes.into()), Err(refused));
+    });
+}
+
+#[test]
 fn the_default_limits_hold_memory_for_the_worst_message_of_16_mib() {
     // Terms of one byte each, and what takes most for its bytes: pids that name a cached node.
     confined(1024, || {

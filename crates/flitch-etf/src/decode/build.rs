@@ -35,7 +35,8 @@ impl Drop for Build {
     fn drop(&mut self) {
         self.done.clear();
         if self.done.capacity() <= KEPT {
-            ROOM.set(std::mem::take(&mut self.done));
+            // A thread that is ending keeps nothing.
+            let _ = ROOM.try_with(|room| room.set(std::mem::take(&mut self.done)));
         }
     }
 }
@@ -43,7 +44,7 @@ impl Drop for Build {
 impl Build {
     pub(super) fn new(limits: Limits) -> Self {
         Self {
-            done: ROOM.take(),
+            done: ROOM.try_with(Cell::take).unwrap_or_default(),
             keys: KnownKeys::default(),
             definition: None,
             meter: Meter::new(limits),
@@ -68,14 +69,20 @@ impl Build {
     }
 
     /// A list whose tail is the last of the finished terms.
-    pub(super) fn close_with_tail(&mut self, start: usize) {
+    pub(super) fn close_with_tail(
+        &mut self,
+        reader: &Reader<'_>,
+        start: usize,
+    ) -> Result<(), Failure> {
         let list = match self.done.pop() {
             Some(Term::List(tail)) => {
                 // Elements here are those of a STRING_EXT.
                 self.done.extend(tail.iter().cloned());
-                return self.close_list(start);
+                self.close_list(start);
+                return Ok(());
             }
             Some(tail) if self.done.len() > start => {
+                self.meter.take_terms(reader, 1)?;
                 self.done.push(tail);
                 Term::ImproperList(ImproperList(self.take_from(start)))
             }
@@ -83,6 +90,7 @@ impl Build {
             tail => tail.unwrap_or_default(),
         };
         self.done.push(list);
+        Ok(())
     }
 
     pub(super) fn close_record(&mut self, definition: Definition, start: usize) {

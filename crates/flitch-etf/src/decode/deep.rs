@@ -30,8 +30,10 @@ impl Reader<'_> {
         let mut open: Vec<Open> = Vec::new();
         let mut owed = place.owed;
         loop {
-            let (container, left) = self.head(build)?;
-            build.meter.announce(self, left, owed)?;
+            let (container, count) = self.head(build)?;
+            let tail = usize::from(matches!(container, Container::List));
+            build.meter.announce(self, count, owed + tail)?;
+            let left = count + tail;
             match open.last_mut() {
                 // C nodes write a list cell by cell, each the tail of the one before: still one.
                 Some(Open { container: Container::List, left: tail @ 1, .. })
@@ -67,11 +69,13 @@ impl Reader<'_> {
         }
     }
 
-    /// What a container is, and how many elements follow.
+    /// What a container is, and how many elements follow; the tail of a list is one more.
     fn head(&mut self, build: &mut Build) -> Result<(Container, usize), Failure> {
         Ok(match self.tag()? {
-            Tag::LIST_EXT => (Container::List, self.u32("length of a list")? as usize + 1),
-            Tag::MAP_EXT => (Container::Map, (self.u32("size of a map")? as usize) * 2),
+            Tag::LIST_EXT => (Container::List, self.u32("length of a list")? as usize),
+            Tag::MAP_EXT => {
+                (Container::Map, (self.u32("size of a map")? as usize).saturating_mul(2))
+            }
             Tag::RECORD_EXT => {
                 let definition = self.definition(build)?;
                 let fields = definition.fields().len();
@@ -88,7 +92,7 @@ impl Reader<'_> {
     fn close(&self, build: &mut Build, container: Container, start: usize) -> Result<(), Failure> {
         match container {
             Container::Tuple => build.close_tuple(start),
-            Container::List => build.close_with_tail(start),
+            Container::List => build.close_with_tail(self, start)?,
             Container::Map => build.close_map(self, start)?,
             Container::Record(definition) => build.close_record(definition, start),
             Container::Fun(fun) => build.close_fun(fun, start),

@@ -42,7 +42,7 @@ impl Reader<'_> {
 
     /// A fun behind its tag, up to its free variables, and how many of these follow.
     pub(super) fn fun(&mut self, build: &mut Build) -> Result<(Box<Fun>, usize), DecodeError> {
-        build.meter.take_memory(self, size_of::<Fun>())?;
+        build.meter.take_memory(self, 16 + size_of::<Fun>())?;
         // The fields say it too, and a BEAM does not look at it either: a size that lies must not
         // make one reader end elsewhere than another.
         self.u32("size of a fun")?;
@@ -89,7 +89,7 @@ impl Reader<'_> {
             self.back_to(behind_flags);
         }
         let (module, name) = (self.atom()?, self.atom()?);
-        build.meter.take_memory(self, (count + 2) * size_of::<crate::Atom>())?;
+        build.meter.take_memory(self, (count + 3) * size_of::<crate::Atom>())?;
         let fields = (0..count).map(|_| self.atom()).collect::<Result<Vec<_>, _>>()?;
         let definition = Definition::new(module, name, exported, fields);
         let twice = Kind::Invalid("a record with a field twice");

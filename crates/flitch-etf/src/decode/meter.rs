@@ -3,6 +3,10 @@
 use crate::error::DecodeErrorKind as Kind;
 use crate::{Binary, DecodeError, Limits, Reader, Term};
 
+/// What stands in memory before the elements of a container: a map's keys and its values each have
+/// a count and a length.
+const HEADS: usize = 32;
+
 /// Counts terms and bytes down.
 pub(super) struct Meter {
     limits: Limits,
@@ -29,7 +33,8 @@ impl Meter {
         if count > left {
             return Err(reader.error(Kind::Count { count, left }));
         }
-        self.take_terms(reader, count)
+        self.take_terms(reader, count)?;
+        self.take_memory(reader, if count == 0 { 0 } else { HEADS })
     }
 
     /// A container is about to be opened inside so many others.
@@ -55,13 +60,13 @@ impl Meter {
         self.take_memory(reader, terms.saturating_mul(size_of::<Term>()))
     }
 
-    /// Accounts for the bytes of a binary, if they are to be copied.
+    /// Accounts for the bytes of a binary, if they are there and are to be copied.
     #[inline]
     pub(super) fn take_copy(&mut self, reader: &Reader<'_>, len: usize) -> Result<(), DecodeError> {
         if reader.is_shared() || len <= Binary::INLINE {
             return Ok(());
         }
-        self.take_memory(reader, len)
+        self.take_memory(reader, len.min(reader.rest().len()))
     }
 
     /// Accounts for so many bytes more.

@@ -1,4 +1,4 @@
-//! Bytes into [`Term`], without recursion.
+//! Bytes into [`Term`]: by recursion for a few levels, and without it however deep they go.
 
 mod build;
 mod deep;
@@ -159,8 +159,7 @@ impl Reader<'_> {
         while !self.skip_nil() {
             if self.peek()? != Tag::LIST_EXT {
                 self.element(build, place.inside(0))?;
-                build.close_with_tail(start);
-                return Ok(());
+                return build.close_with_tail(self, start);
             }
             let count = self.list()?;
             self.elements(build, behind, count)?;

@@ -28,7 +28,7 @@ impl<'a> Reader<'a> {
     #[inline]
     pub(crate) fn skip_nil(&mut self) -> bool {
         match self.rest {
-            [106, rest @ ..] => {
+            [nil, rest @ ..] if *nil == Tag::NIL_EXT.0 => {
                 self.rest = rest;
                 true
             }

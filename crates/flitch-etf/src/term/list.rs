@@ -141,7 +141,7 @@ impl fmt::Debug for List {
 }
 
 /// A list with a tail that is no list.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct ImproperList(pub(crate) Seq);
 
 impl ImproperList {
@@ -174,8 +174,15 @@ impl ImproperList {
     /// What stands behind the bar.
     #[must_use]
     pub fn tail(&self) -> &Term {
-        const NIL: &Term = &Term::Integer(0);
-        self.0.as_slice().last().unwrap_or(NIL)
+        // There always is one.
+        const NONE: &Term = &Term::Integer(0);
+        self.0.as_slice().last().unwrap_or(NONE)
+    }
+}
+
+impl fmt::Debug for ImproperList {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&Term::ImproperList(self.clone()), f)
     }
 }
 

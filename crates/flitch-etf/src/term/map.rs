@@ -1,5 +1,6 @@
 //! Maps, held as sorted pairs.
 
+use std::cmp::Ordering;
 use std::fmt;
 
 use super::{Atom, Seq, Term};
@@ -56,9 +57,13 @@ impl Map {
     /// The value under the atom `key`, as in `%{key: value}`.
     #[must_use]
     pub fn get_atom(&self, key: &str) -> Option<&Term> {
-        self.iter()
-            .find(|(found, _)| found.as_atom().is_some_and(|atom| *atom == *key))
-            .map(|p| p.1)
+        let at = self.keys().binary_search_by(|found| match found {
+            Term::Atom(atom) => atom.as_str().cmp(key),
+            // Numbers come before atoms, and all else behind.
+            Term::Integer(_) | Term::BigInt(_) | Term::Float(_) => Ordering::Less,
+            _ => Ordering::Greater,
+        });
+        self.values().get(at.ok()?)
     }
 
     /// The name of the struct that this map is, without `Elixir.`: `Shop.Item`.
@@ -71,8 +76,7 @@ impl Map {
 /// The same keys with the same values.
 impl PartialEq for Map {
     fn eq(&self, other: &Self) -> bool {
-        (self.keys.is(&other.keys) || self.keys() == other.keys())
-            && self.values() == other.values()
+        self.keys == other.keys && self.values == other.values
     }
 }
 
@@ -114,6 +118,19 @@ mod tests {
         assert_eq!(map.len(), 2);
         assert_eq!(map.get(&Term::from(1)), Some(&Term::from("int")));
         assert_eq!(map.get(&Term::from(1.0)), Some(&Term::from("float")));
+    }
+
+    #[test]
+    fn an_atom_is_found_among_keys_of_every_kind() {
+        let names: Vec<_> = (0..300).map(|at| format!("{at}")).collect();
+        let atoms = names.iter().map(|name| Term::from(Atom::new(name).unwrap()));
+        let (big, float) = (Term::from(u64::MAX), Term::from(2.5));
+        let others = [big, float, 1.into(), "7".into(), Term::tuple([]), Term::empty_list()];
+        let map: Map = atoms.chain(others).map(|key| (key.clone(), key)).collect();
+        for name in &names {
+            assert!(map.get_atom(name).is_some_and(|value| value.is_atom(name)), "{name}");
+        }
+        assert_eq!((map.get_atom(""), map.get_atom("300"), map.get_atom("a")), (None, None, None));
     }
 
     #[test]

@@ -12,6 +12,7 @@ mod order;
 mod record;
 mod seq;
 
+use std::fmt;
 use std::sync::Arc;
 
 use num_bigint::BigInt;
@@ -73,7 +74,7 @@ pub enum Term {
 }
 
 /// The elements of a tuple. Reads as a slice.
-#[derive(Clone, Default)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Tuple(pub(crate) Seq);
 
 impl std::ops::Deref for Tuple {
@@ -81,6 +82,12 @@ impl std::ops::Deref for Tuple {
 
     fn deref(&self) -> &[Term] {
         self.0.as_slice()
+    }
+}
+
+impl fmt::Debug for Tuple {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&Term::Tuple(self.clone()), f)
     }
 }
 
@@ -262,6 +269,20 @@ mod tests {
     #[test]
     fn a_term_is_small() {
         assert!(size_of::<Term>() <= 32, "{}", size_of::<Term>());
+    }
+
+    #[test]
+    fn what_is_inside_a_term_is_compared_and_printed_as_the_term() {
+        let tuples = || (Term::tuple([1.into()]), Term::tuple([1.0.into()]));
+        let (Term::Tuple(one), Term::Tuple(float)) = tuples() else { panic!("two tuples") };
+        assert_eq!(one, one.clone());
+        assert_ne!(one, float);
+        let list = |tail: i64| ImproperList::term(vec![1.into()], tail.into());
+        let (Term::ImproperList(two), Term::ImproperList(three)) = (list(2), list(3)) else {
+            panic!("two improper lists")
+        };
+        assert_ne!(two, three);
+        assert_eq!(format!("{one:?} {two:?}"), format!("{:?} {:?}", tuples().0, list(2)));
     }
 
     #[test]

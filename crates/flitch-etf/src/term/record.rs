@@ -131,7 +131,7 @@ impl Record {
 
 impl PartialEq for Record {
     fn eq(&self, other: &Self) -> bool {
-        self.definition == other.definition && self.values.as_slice() == other.values.as_slice()
+        self.definition == other.definition && self.values == other.values
     }
 }
 

@@ -1,4 +1,4 @@
-//! The elements of a container, and how they are let go without recursion.
+//! The elements of a container, and how they are let go on a small stack however deep they are.
 
 use std::cell::Cell;
 use std::sync::Arc;
@@ -31,6 +31,14 @@ impl Seq {
         std::ptr::eq(self.as_slice(), other.as_slice())
     }
 }
+
+impl PartialEq for Seq {
+    fn eq(&self, other: &Self) -> bool {
+        self.is(other) || self.as_slice() == other.as_slice()
+    }
+}
+
+impl Eq for Seq {}
 
 impl FromIterator<Term> for Seq {
     fn from_iter<I: IntoIterator<Item = Term>>(terms: I) -> Self {
