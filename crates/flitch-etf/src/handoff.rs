@@ -90,10 +90,11 @@ thread_local! {
 
 #[inline]
 pub(crate) fn put(handed: Handed) {
-    HANDED.with(|slot| slot.set(Some(handed)));
+    // In the last moments of a thread nothing is handed over: what is read then says so.
+    let _ = HANDED.try_with(|slot| slot.set(Some(handed)));
 }
 
 #[inline]
 pub(crate) fn take() -> Option<Handed> {
-    HANDED.with(Cell::take)
+    HANDED.try_with(Cell::take).ok().flatten()
 }

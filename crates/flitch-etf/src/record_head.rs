@@ -5,6 +5,7 @@
 
 use std::fmt;
 
+use crate::encode::write_counted;
 use crate::error::DecodeErrorKind as Kind;
 use crate::{Atom, DecodeError, EncodeError, Reader, SerError, Tag, Term, text};
 
@@ -32,22 +33,29 @@ impl Reader<'_> {
     /// is no atom.
     pub(crate) fn record_head(&mut self) -> Result<RecordHead, DecodeError> {
         self.expect("a record", |tag| tag == Tag::RECORD_EXT)?;
-        let count = self.u32("fields of a record")? as usize;
-        let flags_at = self.position();
-        let flags = self.u8("flags of a record")?;
-        if flags & !EXPORTED != 0 {
-            let kind = Kind::Invalid("a record with unknown flags");
-            return Err(DecodeError { offset: flags_at, kind });
-        }
+        let (fields, _) = self.record_start()?;
         let (module, name) = (self.atom()?, self.atom()?);
-        // An atom of no text, or one of the header's, and an empty list.
-        let fields = self.fits(count, 3)?;
         let names_at = self.position();
         for _ in 0..fields {
             self.atom_text()?;
         }
         self.fits(fields, 1)?;
         Ok(RecordHead { module, name, fields, names_at })
+    }
+}
+
+impl Reader<'_> {
+    /// The count of fields behind the tag, and whether the record is exported.
+    pub(crate) fn record_start(&mut self) -> Result<(usize, bool), DecodeError> {
+        let count = self.u32("fields of a record")? as usize;
+        let offset = self.position();
+        let flags = self.u8("flags of a record")?;
+        if flags & !EXPORTED != 0 {
+            let kind = Kind::Invalid("a record with unknown flags");
+            return Err(DecodeError { offset, kind });
+        }
+        // Each field has a name, of two bytes at least, and a value.
+        Ok((self.fits(count, 3)?, flags == EXPORTED))
     }
 }
 
@@ -83,14 +91,22 @@ pub(crate) fn write_record_head(
     fields: usize,
 ) -> Result<(), SerError> {
     let (module, name) = (Atom::new(record.module)?, Atom::new(record.name)?);
-    let count = u32::try_from(fields);
-    let max = u32::MAX as usize;
-    let count = count.map_err(|_| EncodeError::Count { what: "record", count: fields, max })?;
-    out.push(Tag::RECORD_EXT.0);
-    out.extend_from_slice(&count.to_be_bytes());
-    out.push(EXPORTED);
-    module.write_to(out);
-    name.write_to(out);
+    Ok(write_record_start(out, fields, true, [&module, &name])?)
+}
+
+/// Writes a record up to the names of its fields.
+///
+/// # Errors
+/// More fields than the format can count.
+pub(crate) fn write_record_start(
+    out: &mut Vec<u8>,
+    fields: usize,
+    exported: bool,
+    names: [&Atom; 2],
+) -> Result<(), EncodeError> {
+    write_counted(out, Tag::RECORD_EXT, "record", fields)?;
+    out.push(if exported { EXPORTED } else { 0 });
+    names.into_iter().for_each(|name| name.write_to(out));
     Ok(())
 }
 
@@ -133,8 +149,9 @@ mod tests {
             bytes[at] = byte;
             Reader::new(&bytes).record_head().map(|head| head.fields).map_err(|error| error.kind)
         };
-        assert_eq!(with(1, 255), Err(Kind::Count { count: 0xff00_0002, left: 10 }));
-        assert_eq!(with(4, 4), Err(Kind::Count { count: 4, left: 10 }));
+        assert_eq!(with(1, 255), Err(Kind::Count { count: 0xff00_0002, left: 22 }));
+        let name = Kind::Unexpected { expected: "an atom", found: Tag::SMALL_INTEGER_EXT };
+        assert_eq!(with(4, 4), Err(name), "a value where a name should stand");
         assert_eq!(with(5, 2), Err(Kind::Invalid("a record with unknown flags")));
         assert_eq!(with(5, 0), Ok(2));
         for end in 0..ITEM.len() - 3 {

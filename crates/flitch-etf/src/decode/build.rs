@@ -103,8 +103,14 @@ impl Build {
         self.done.push(Term::Fun(Arc::from(fun)));
     }
 
-    /// A map whose keys and values stand by turns.
-    pub(super) fn close_map(&mut self, reader: &Reader<'_>, start: usize) -> Result<(), Failure> {
+    /// A map whose keys and values stand by turns, with so many bytes behind it that may hold more
+    /// of its kind.
+    pub(super) fn close_map(
+        &mut self,
+        reader: &Reader<'_>,
+        start: usize,
+        behind: usize,
+    ) -> Result<(), Failure> {
         let (pairs, _) = self.done.get_mut(start..).unwrap_or_default().as_chunks_mut::<2>();
         let mut order: SmallVec<[u32; 32]> = (0..pairs.len() as u32).collect();
         let key = |at: &u32| pairs.get(*at as usize).map(|[key, _]| key);
@@ -124,7 +130,7 @@ impl Build {
         let map = Map { keys: take(0), values: take(1) };
         self.done.truncate(start);
         // Another such map takes more bytes than it has keys.
-        if reader.rest().len() > 4 * map.len() {
+        if behind > 4 * map.len() {
             self.keys.remember(&map.keys, &order);
         }
         self.done.push(Term::Map(map));

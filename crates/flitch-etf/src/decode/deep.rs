@@ -93,7 +93,7 @@ impl Reader<'_> {
         match container {
             Container::Tuple => build.close_tuple(start),
             Container::List => build.close_with_tail(self, start)?,
-            Container::Map => build.close_map(self, start)?,
+            Container::Map => build.close_map(self, start, 0)?,
             Container::Record(definition) => build.close_record(definition, start),
             Container::Fun(fun) => build.close_fun(fun, start),
         }

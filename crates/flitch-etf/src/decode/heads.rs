@@ -64,18 +64,11 @@ impl Reader<'_> {
         i32::try_from(value).map_err(|_| self.error(Kind::Invalid(what)))
     }
 
-    /// A native record behind its tag, up to its values. The records of one list share their definition.
-    ///
-    /// Source: `erts/emulator/beam/external.c` of OTP 29, RECORD_EXT.
+    /// A native record behind its tag, up to its values. The records of one list share their
+    /// definition.
     pub(super) fn definition(&mut self, build: &mut Build) -> Result<Definition, DecodeError> {
         let offset = self.position() - 1;
-        let count = self.u32("size of a record")? as usize;
-        // Each field has a name of two bytes and a value of one at least.
-        self.fits(count, 3)?;
-        let exported = match self.u8("flags of a record")? {
-            flags @ 0..=1 => flags == 1,
-            _ => return Err(self.error(Kind::Invalid("flags of a record other than 0 and 1"))),
-        };
+        let (count, exported) = self.record_start()?;
         let behind_flags = self.position();
         if let Some(known) = &build.definition {
             let same = known.fields().len() == count

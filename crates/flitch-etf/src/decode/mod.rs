@@ -47,7 +47,7 @@ pub fn decode_with(bytes: &Bytes, limits: Limits) -> Result<Term, DecodeError> {
 }
 
 /// Levels that are read by recursion; what lies deeper is read by [`deep`].
-const LEVELS: usize = 8;
+const LEVELS: usize = 16;
 
 /// Lists of so many elements are read straight to where they stay, as long as these are integers.
 const RUN: usize = 32;
@@ -198,7 +198,7 @@ impl Reader<'_> {
         }
         match known {
             Some(keys) => build.close_known(&keys, start),
-            None => build.close_map(self, start)?,
+            None => build.close_map(self, start, self.rest().len())?,
         }
         Ok(())
     }

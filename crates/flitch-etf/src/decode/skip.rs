@@ -84,9 +84,7 @@ impl<'a> Reader<'a> {
                 (0, self.fits(free, 1)?)
             }
             Tag::RECORD_EXT => {
-                let fields = self.u32("size of a record")? as usize;
-                let fields = self.fits(fields, 3)?;
-                self.u8("flags of a record")?;
+                let (fields, _) = self.record_start()?;
                 for _ in 0..fields + 2 {
                     self.skip_atom()?;
                 }

@@ -5,8 +5,8 @@ mod deep;
 mod parts;
 
 pub(crate) use parts::{
-    write_atom, write_binary, write_float, write_list_header, write_magnitude, write_map_header,
-    write_port,
+    write_atom, write_binary, write_counted, write_float, write_list_header, write_magnitude,
+    write_map_header, write_port,
 };
 pub use parts::{write_integer, write_pid, write_reference, write_tuple_header};
 

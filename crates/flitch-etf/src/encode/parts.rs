@@ -3,6 +3,7 @@
 use num_bigint::Sign;
 
 use crate::limits::{MAX_ARITY, MAX_BIG_BYTES};
+use crate::record_head::write_record_start;
 use crate::term::{BitString, Definition, Fun, Pid, Port, Reference};
 use crate::{Atom, BigInt, EncodeError, List, Tag, Term};
 
@@ -164,10 +165,8 @@ pub(super) fn write_definition(
     out: &mut Vec<u8>,
     definition: &Definition,
 ) -> Result<(), EncodeError> {
-    write_counted(out, Tag::RECORD_EXT, "record", definition.fields().len())?;
-    out.push(definition.exported().into());
-    write_atom(out, definition.module().as_str());
-    write_atom(out, definition.name().as_str());
+    let names = [definition.module(), definition.name()];
+    write_record_start(out, definition.fields().len(), definition.exported(), names)?;
     definition.fields().iter().for_each(|field| write_atom(out, field.as_str()));
     Ok(())
 }
@@ -237,7 +236,7 @@ pub(crate) fn write_map_header(out: &mut Vec<u8>, pairs: usize) -> Result<(), En
 }
 
 /// A tag and a count of four bytes.
-fn write_counted(
+pub(crate) fn write_counted(
     out: &mut Vec<u8>,
     tag: Tag,
     what: &'static str,
