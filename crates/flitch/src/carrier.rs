@@ -22,6 +22,9 @@ const KEEP: usize = 256 * 1024;
 /// How long a peer may take nothing before servers stop waiting for it.
 const STALLED: Duration = Duration::from_secs(1);
 
+/// How often a link reads before what waits to be written has its turn.
+const TURNS: u64 = 8;
+
 /// How long a peer has at our shutdown to read what we have sent and to close its side, and how
 /// long we go on to read what one has said that has closed.
 const FAREWELL: Duration = Duration::from_millis(250);
@@ -114,6 +117,7 @@ async fn read(
     inbound: &mut Inbound,
     clock: &Clock,
 ) -> CloseReason {
+    let mut turn = 0u64;
     loop {
         loop {
             match inbound.poll_signal() {
@@ -128,6 +132,11 @@ async fn read(
             Ok(0) => return CloseReason::Closed,
             Ok(_) => clock.received(),
             Err(error) => return broken(&error),
+        }
+        turn += 1;
+        if turn.is_multiple_of(TURNS) {
+            // A peer that talks all the time must not keep us from talking.
+            tokio::task::yield_now().await;
         }
     }
 }
