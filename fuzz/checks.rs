@@ -231,11 +231,14 @@ pub fn text(bytes: &[u8]) {
         for (syntax, printed) in [(Syntax::Elixir, elixir(&term)), (Syntax::Erlang, erlang(&term))]
         {
             for printed in [printed.to_string(), printed.width(30).to_string()] {
-                // A set prints as the call that makes one, and calls are not parsed.
-                if printed.contains("MapSet.new(") {
+                let again = parse(syntax, &printed);
+                // A set does not show whether it carries a version, and is read as without.
+                if let Ok(again) = &again
+                    && printed.contains("MapSet.new(")
+                {
+                    assert_eq!(elixir(again).to_string(), elixir(&term).to_string());
                     continue;
                 }
-                let again = parse(syntax, &printed);
                 assert_eq!(again.as_ref().ok(), Some(&term), "{again:?} of {printed}");
             }
         }

@@ -8,7 +8,8 @@
 /// | Rust | Erlang and Elixir |
 /// |---|---|
 /// | integers of up to 128 bits, floats, `bool` | integers, floats, `true` and `false`; nothing wraps |
-/// | `String`, `&str`, `char`; `serde_bytes` | binaries |
+/// | `String`, `&str`, `char` | binaries |
+/// | `&[u8]`, `serde_bytes` | binaries; read from lists of bytes too, without a copy up to 65,535 |
 /// | `Vec` and other sequences; tuples, arrays | lists; tuples |
 /// | maps; structs | maps; maps with atoms for keys |
 /// | a struct renamed `Elixir.Shop.Item` | `%Shop.Item{}`, checked when reading |

@@ -17,21 +17,21 @@ const TABLE: &str = "
 gen_call                6      1
 gen_call serde          2      1
 structs              2004      6
-structs serde        5001     12
-structs serde &str   1001     12
+structs serde        5001      9
+structs serde &str   1001      9
 ints                    1      1
-ints serde              1     10
+ints serde              1      4
 bin64k                  1      1
 bin64k serde            0      2
 bin1m                   1      1
 bin1m serde             0      2
 charlist                2      1
-charlist serde          1     10
+charlist serde          0      2
 nested               5025     10
 keyword               101      2
 keyword serde           1      5
 tuples               1001      3
-tuples serde            1      8
+tuples serde            1      6
 ";
 
 #[test]

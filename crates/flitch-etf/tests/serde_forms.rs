@@ -345,3 +345,23 @@ fn elixir_takes_our_keyword_lists_and_charlists_for_its_own() {
     assert_eq!((timeout(&lines[0]), timeout(&lines[1])), ((9, true), (4, true)));
     assert_eq!(from_slice(&lines[2]), Ok(Charlist("häß→".into())));
 }
+
+#[test]
+fn bytes_that_were_sent_as_a_list_are_read_without_a_copy() {
+    #[derive(Deserialize, PartialEq, Debug)]
+    struct Held(#[serde(with = "serde_bytes")] Vec<u8>);
+    let bytes = encode(&Term::from(vec![104, 105])).unwrap();
+    let read: &[u8] = from_slice(&bytes).unwrap();
+    assert_eq!(read, b"hi");
+    assert!(bytes.as_ptr_range().contains(&read.as_ptr()));
+    assert_eq!(from_slice::<Held>(&bytes), Ok(Held(b"hi".to_vec())));
+    assert_eq!(from_slice::<&[u8]>(&[131, 106]), Ok(&[][..]));
+    // A STRING_EXT has no room for more than 65,535.
+    let long = vec![7; 70_000];
+    let bytes = to_vec(&long).unwrap();
+    assert_eq!(from_slice::<Held>(&bytes), Ok(Held(long)));
+    assert!(from_slice::<Held>(&to_vec(&vec![1, 256]).unwrap()).is_err());
+    assert!(from_slice::<&str>(&[131, 107, 0, 1, b'a']).is_err(), "a list is no text");
+    let short = from_slice::<&[u8]>(&[131, 107, 0, 3, b'a']).unwrap_err().to_string();
+    assert_eq!(short, "the bytes end in the bytes of a string: 3 needed, 1 left, at byte 4");
+}

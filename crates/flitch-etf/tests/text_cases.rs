@@ -113,6 +113,35 @@ fn structs_are_shown_by_their_names() {
 }
 
 #[test]
+fn a_set_reads_back_as_this_crate_lays_one_out() {
+    for (text, members) in [
+        ("MapSet.new([])", Term::empty_list()),
+        ("MapSet.new([1, 2])", Term::from(vec![1, 2])),
+        ("MapSet.new([:a, {:b, [nil]}])", ex("[:a, {:b, [nil]}]")),
+        ("MapSet.new([a: 1])", ex("[a: 1]")),
+        ("[MapSet.new([MapSet.new([97])]), ~c\"a\"]", Term::empty_list()),
+    ] {
+        let set = ex(text);
+        assert_eq!(elixir(&set).to_string(), text);
+        if text.starts_with("MapSet") {
+            let pairs = members.as_list().unwrap().iter().map(|key| (key.clone(), ex("[]")));
+            let map = Term::from(pairs.collect::<flitch_etf::Map>());
+            assert_eq!(set.field("map"), Some(&map), "{text}");
+        }
+    }
+    #[derive(serde::Serialize)]
+    struct Wrapped(#[serde(with = "flitch_etf::mapset")] std::collections::BTreeSet<u8>);
+    let written = flitch_etf::to_vec(&Wrapped([1, 2].into())).unwrap();
+    assert_eq!(flitch_etf::decode(&written.into()).unwrap(), ex("MapSet.new([2, 1, 2])"));
+    assert_eq!(ex("MapSet.new()"), ex("MapSet.new([])"));
+    assert_eq!(ex("MapSet.new(a: 1)"), ex("MapSet.new([{:a, 1}])"));
+    for text in ["MapSet.new(1..2)", "MapSet.new([1], [2])", "MapSet.new([1], a: 1)"] {
+        let error = parse(Syntax::Elixir, text).unwrap_err().to_string();
+        assert!(error.contains("a set is made of a list: MapSet.new([1, 2])"), "{error}");
+    }
+}
+
+#[test]
 fn a_limit_leaves_out_elements_and_the_ends_of_texts() {
     let list: Term = (0..100).map(|n| Term::from(n + 300)).collect();
     let shown = |term: &Term, limit| {

@@ -5,7 +5,7 @@ use std::hint::black_box;
 
 use bytes::Bytes;
 use flitch_etf::{
-    Atom, ImproperList, Map, Pid, Reference, Term, decode, encode, from_slice, to_vec,
+    Atom, Charlist, ImproperList, Map, Pid, Reference, Term, decode, encode, from_slice, to_vec,
 };
 use serde::{Deserialize, Serialize};
 
@@ -45,12 +45,21 @@ impl Shape {
         Self { name, bytes: Box::leak(Box::new(bytes)), typed: Vec::new() }
     }
 
-    fn typed<T>(mut self, label: &'static str) -> Self
+    fn typed<T>(self, label: &'static str) -> Self
     where
         T: Serialize + Deserialize<'static> + 'static,
     {
+        let value = from_slice::<T>(self.bytes).unwrap();
+        self.typed_apart::<T>(label, value)
+    }
+
+    /// Reads `T`, and writes a value of another type.
+    fn typed_apart<T: Deserialize<'static> + 'static>(
+        mut self,
+        label: &'static str,
+        value: impl Serialize + 'static,
+    ) -> Self {
         let bytes = self.bytes;
-        let value = from_slice::<T>(bytes).unwrap();
         let again = to_vec(&value).unwrap().into();
         assert_eq!(decode(&again).unwrap(), decode(bytes).unwrap(), "{}", self.name);
         self.typed.push(Typed {
@@ -78,7 +87,8 @@ impl Shape {
 pub(crate) fn all() -> Vec<Shape> {
     let structs: Term = (1..=1000).map(item).collect();
     let ints: Term = (1..=10_000).map(integer).collect();
-    let charlist: Term = (0..20_000).map(|i| Term::from(b'a' + (i % 26) as u8)).collect();
+    let text: String = ('a'..='z').cycle().take(20_000).collect();
+    let charlist: Term = text.bytes().map(Term::from).collect();
     let nested = (1..=5000).fold(Term::empty_list(), |inner, i| (i, inner).into());
     let pair = |i| Term::from((atom(&format!("key_{i}")), i));
     let keyword: Term = (1..=100).map(pair).collect();
@@ -91,7 +101,8 @@ pub(crate) fn all() -> Vec<Shape> {
         Shape::new("ints", ints).typed::<Vec<i64>>(""),
         Shape::new("bin64k", binary(64 << 10)).typed::<&serde_bytes::Bytes>(""),
         Shape::new("bin1m", binary(1 << 20)).typed::<&serde_bytes::Bytes>(""),
-        Shape::new("charlist", charlist).typed::<Vec<u8>>(""),
+        // Read as borrowed bytes and written from text: a `Vec<u8>` goes through serde byte by byte.
+        Shape::new("charlist", charlist).typed_apart::<&serde_bytes::Bytes>("", Charlist(text)),
         // No Rust type: serde recurses, so levels are limited there.
         Shape::new("nested", nested),
         Shape::new("keyword", keyword).typed::<Vec<(Atom, i64)>>(""),

@@ -87,10 +87,17 @@ struct Pairs<'x, 'a, 'de> {
 }
 
 impl Pairs<'_, '_, '_> {
-    /// Moves past `__struct__: name`, if that is the next pair.
+    /// Moves past `__struct__: name`, if that is the next pair and has not been there.
     #[inline]
     fn check_struct(&mut self) -> Result<(), DeError> {
-        let Some(name) = self.struct_name else { return Ok(()) };
+        match self.struct_name {
+            None => Ok(()),
+            Some(name) => self.find_struct(name),
+        }
+    }
+
+    #[inline(never)]
+    fn find_struct(&mut self, name: &str) -> Result<(), DeError> {
         if self.left == 0 || !self.de.atom_is(STRUCT_KEY) {
             return Ok(());
         }

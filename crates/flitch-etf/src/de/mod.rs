@@ -25,7 +25,7 @@ use crate::{Layout, Limits};
 
 /// Levels of lists, maps and tuples in a typed value. A type that contains itself would else let
 /// the sender choose how deep our stack goes.
-const MAX_DEPTH: usize = 128;
+const MAX_DEPTH: u8 = 128;
 
 /// A value from a term that stands alone. Strings and byte slices may be borrowed from `bytes`.
 ///
@@ -95,14 +95,16 @@ pub fn read_value_with<'de, T: Deserialize<'de>>(
     layout: Layout,
 ) -> Result<T, DeError> {
     let start = reader.position();
-    let mut deserializer = Deserializer { reader, depth: 0, pending: Pending::default(), layout };
+    let (pending, names) = (Pending::default(), Names::default());
+    let mut deserializer = Deserializer { reader, depth: 0, pending, names, layout };
     T::deserialize(&mut deserializer).map_err(|error| error.located(start))
 }
 
 struct Deserializer<'a, 'de> {
     reader: &'a mut Reader<'de>,
-    depth: usize,
+    depth: u8,
     pending: Pending,
+    names: Names,
     layout: Layout,
 }
 
@@ -112,12 +114,21 @@ struct Pending {
     form: Form,
     /// Options that have been opened since the last container: a type such as
     /// `struct Chain(Option<Box<Chain>>)` opens them for ever without reading a byte.
-    options: u32,
+    options: u8,
+}
+
+/// The names that a struct's keys should have: a key that is one of them needs no check.
+#[derive(Clone, Copy, Default)]
+struct Names {
+    all: &'static [&'static str],
+    /// The one behind the last key's: keys mostly come in one order.
+    next: usize,
 }
 
 impl Deserializer<'_, '_> {
-    /// Runs `read` one level deeper.
-    #[inline]
+    /// Runs `read` one level deeper. What it gives is given on as it is: a value that is taken
+    /// apart and put together again costs more than reading it.
+    #[inline(always)]
     fn nested<R>(
         &mut self,
         read: impl FnOnce(&mut Self) -> Result<R, DeError>,
@@ -142,6 +153,15 @@ impl Deserializer<'_, '_> {
         result
     }
 
+    /// Runs `read` where these are the names of keys.
+    #[inline]
+    fn named<R>(&mut self, names: &'static [&'static str], read: impl FnOnce(&mut Self) -> R) -> R {
+        let before = std::mem::replace(&mut self.names, Names { all: names, next: 0 });
+        let result = read(self);
+        self.names = before;
+        result
+    }
+
     #[cold]
     fn too_deep(&self, what: &str) -> DeError {
         let message = format!("more {what} than the limit of {MAX_DEPTH}");
@@ -155,12 +175,5 @@ impl Deserializer<'_, '_> {
             Form::Undefined => Absent::Undefined.atom(),
             _ => self.layout.absent.atom(),
         }
-    }
-
-    /// Moves past so many bytes, which have been looked at.
-    #[inline]
-    fn pass(&mut self, bytes: usize) {
-        let to = self.reader.position() + bytes;
-        self.reader.back_to(to);
     }
 }

@@ -1,5 +1,7 @@
 //! Numbers, text and charlists.
 
+use std::borrow::Cow;
+
 use serde::de::Visitor;
 
 use super::token::is_integer;
@@ -14,16 +16,14 @@ impl<'de> Deserializer<'_, 'de> {
         &mut self,
         visitor: V,
     ) -> Result<V::Value, DeError> {
-        let start = self.reader.position();
-        let value = match self.token_integer() {
+        match self.token_integer() {
             Some(value) if SIGNED => visitor.visit_i64(value),
             Some(value) => match u64::try_from(value) {
                 Ok(value) => visitor.visit_u64(value),
                 Err(_) => visitor.visit_i64(value),
             },
             None => self.wide_integer(visitor),
-        };
-        value.map_err(|error| error.located(start))
+        }
     }
 
     /// An integer beyond 64 bits with a sign, or in an unusual form.
@@ -75,12 +75,42 @@ impl<'de> Deserializer<'_, 'de> {
         }
     }
 
+    /// The bytes of a binary, or of a list that is written as its bytes.
+    #[inline]
+    pub(super) fn bytes(&mut self) -> Result<&'de [u8], DeError> {
+        match self.token_binary() {
+            Some(bytes) => Ok(bytes),
+            None => self.other_bytes(),
+        }
+    }
+
+    #[inline(never)]
+    fn other_bytes(&mut self) -> Result<&'de [u8], DeError> {
+        match self.tag()? {
+            Tag::STRING_EXT => Ok(self.reader.string_slice()?),
+            Tag::NIL_EXT => {
+                self.reader.skip_nil();
+                Ok(&[])
+            }
+            _ => self.other_binary("a binary"),
+        }
+    }
+
     #[inline]
     pub(super) fn binary(&mut self, expected: &str) -> Result<&'de [u8], DeError> {
         match self.token_binary() {
             Some(bytes) => Ok(bytes),
-            None if self.tag()? == Tag::BINARY_EXT => Ok(self.reader.binary_slice()?),
-            None => Err(self.unexpected(expected)),
+            None => self.other_binary(expected),
+        }
+    }
+
+    /// What is wrong where a binary should be.
+    #[cold]
+    #[inline(never)]
+    fn other_binary(&mut self, expected: &str) -> Result<&'de [u8], DeError> {
+        match self.tag()? {
+            Tag::BINARY_EXT => Ok(self.reader.binary_slice()?),
+            _ => Err(self.unexpected(expected)),
         }
     }
 
@@ -91,17 +121,21 @@ impl<'de> Deserializer<'_, 'de> {
         std::str::from_utf8(bytes).map_err(|_| not_utf8(start))
     }
 
-    /// The text that a list of code points is.
-    pub(super) fn charlist(&mut self) -> Result<String, DeError> {
+    /// The text that a list of code points is, borrowed where its bytes are the same.
+    pub(super) fn charlist(&mut self) -> Result<Cow<'de, str>, DeError> {
         match self.tag()? {
             Tag::NIL_EXT => {
-                self.pass(1);
-                Ok(String::new())
+                self.reader.skip_nil();
+                Ok(Cow::Borrowed(""))
             }
             Tag::STRING_EXT => {
-                Ok(self.reader.string_slice()?.iter().copied().map(char::from).collect())
+                let bytes = self.reader.string_slice()?;
+                Ok(match std::str::from_utf8(bytes) {
+                    Ok(text) if text.is_ascii() => Cow::Borrowed(text),
+                    _ => Cow::Owned(bytes.iter().copied().map(char::from).collect()),
+                })
             }
-            Tag::LIST_EXT => self.code_points(),
+            Tag::LIST_EXT => self.code_points().map(Cow::Owned),
             _ => Err(self.unexpected("a charlist")),
         }
     }

@@ -1,6 +1,8 @@
 //! Lists and tuples.
 
-use serde::de::{self, DeserializeSeed, Visitor};
+use std::marker::PhantomData;
+
+use serde::de::{self, Deserialize, DeserializeSeed, Visitor};
 
 use super::implied::Implied;
 use super::token::is_tuple;
@@ -10,9 +12,19 @@ use crate::Tag;
 impl<'de> Deserializer<'_, 'de> {
     #[inline]
     pub(super) fn seq<V: Visitor<'de>>(&mut self, visitor: V) -> Result<V::Value, DeError> {
+        if self.reader.rest().first() == Some(&Tag::LIST_EXT.0) {
+            let len = self.reader.list()?;
+            let mut value = self.elements(len, false, visitor);
+            if value.is_ok()
+                && let Err(error) = self.end_of_list()
+            {
+                value = Err(error);
+            }
+            return value;
+        }
         match self.tag()? {
             Tag::NIL_EXT => {
-                self.pass(1);
+                self.reader.skip_nil();
                 visitor.visit_seq(&mut Bytewise { bytes: &[], read: 0 })
             }
             Tag::STRING_EXT => {
@@ -21,12 +33,6 @@ impl<'de> Deserializer<'_, 'de> {
                 let value = visitor.visit_seq(&mut bytes).map_err(|error| error.located(start))?;
                 self.all_taken(bytes.bytes.len() - bytes.read, value)
             }
-            Tag::LIST_EXT => {
-                let len = self.reader.list()?;
-                let value = self.elements(len, false, visitor)?;
-                self.end_of_list()?;
-                Ok(value)
-            }
             _ => Err(self.unexpected("a list")),
         }
     }
@@ -34,15 +40,21 @@ impl<'de> Deserializer<'_, 'de> {
     /// Moves past what ends a proper list.
     #[inline]
     pub(super) fn end_of_list(&mut self) -> Result<(), DeError> {
+        if self.reader.skip_nil() { Ok(()) } else { self.other_end() }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn other_end(&mut self) -> Result<(), DeError> {
         // C nodes write lists cell by cell; of an empty rest nothing has been read yet.
         while self.tag()? == Tag::LIST_EXT && self.reader.fork().list()? == 0 {
             self.reader.list()?;
         }
-        if self.tag()? != Tag::NIL_EXT {
-            return Err(self.unexpected("the end of a proper list"));
+        self.tag()?;
+        match self.reader.skip_nil() {
+            true => Ok(()),
+            false => Err(self.unexpected("the end of a proper list")),
         }
-        self.pass(1);
-        Ok(())
     }
 
     #[inline]
@@ -64,12 +76,20 @@ impl<'de> Deserializer<'_, 'de> {
     pub(super) fn arity(&mut self, expected: &str) -> Result<usize, DeError> {
         match self.token_tuple() {
             Some(arity) => Ok(arity),
-            None if is_tuple(self.tag()?) => Ok(self.reader.tuple()?),
-            None => Err(self.unexpected(expected)),
+            None => self.large_arity(expected),
         }
     }
 
-    #[inline]
+    #[cold]
+    #[inline(never)]
+    fn large_arity(&mut self, expected: &str) -> Result<usize, DeError> {
+        match self.tag()? {
+            tag if is_tuple(tag) => Ok(self.reader.tuple()?),
+            _ => Err(self.unexpected(expected)),
+        }
+    }
+
+    #[inline(always)]
     fn elements<V: Visitor<'de>>(
         &mut self,
         len: usize,
@@ -78,19 +98,23 @@ impl<'de> Deserializer<'_, 'de> {
     ) -> Result<V::Value, DeError> {
         self.nested(|this| {
             let mut elements = Elements { de: this, left: len, read: 0, tuple };
-            let value = visitor.visit_seq(&mut elements)?;
-            let left = elements.left;
-            this.all_taken(left, value)
+            let mut value = visitor.visit_seq(&mut elements);
+            if elements.left > 0 && value.is_ok() {
+                value = Err(elements.de.untaken_elements(elements.left));
+            }
+            value
         })
     }
 
     #[inline]
     pub(super) fn all_taken<T>(&self, left: usize, value: T) -> Result<T, DeError> {
-        if left > 0 {
-            let message = format!("{left} more elements than expected");
-            return Err(DeError::at(self.reader.position(), message));
-        }
-        Ok(value)
+        if left > 0 { Err(self.untaken_elements(left)) } else { Ok(value) }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn untaken_elements(&self, left: usize) -> DeError {
+        DeError::at(self.reader.position(), format!("{left} more elements than expected"))
     }
 }
 
@@ -128,7 +152,7 @@ impl Elements<'_, '_, '_> {
 impl<'de> de::SeqAccess<'de> for &mut Elements<'_, '_, 'de> {
     type Error = DeError;
 
-    #[inline]
+    #[inline(always)]
     fn next_element_seed<T: DeserializeSeed<'de>>(
         &mut self,
         seed: T,
@@ -146,6 +170,11 @@ impl<'de> de::SeqAccess<'de> for &mut Elements<'_, '_, 'de> {
             Ok(value) => Ok(Some(value)),
             Err(error) => Err(self.step(error, start)),
         }
+    }
+
+    #[inline(always)]
+    fn next_element<T: Deserialize<'de>>(&mut self) -> Result<Option<T>, DeError> {
+        self.next_element_seed(PhantomData)
     }
 
     #[inline]

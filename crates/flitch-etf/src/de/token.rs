@@ -12,43 +12,27 @@ const SMALL_BIG: u8 = Tag::SMALL_BIG_EXT.0;
 const FLOAT: u8 = Tag::NEW_FLOAT_EXT.0;
 const BINARY: u8 = Tag::BINARY_EXT.0;
 const ATOM: u8 = Tag::SMALL_ATOM_UTF8_EXT.0;
-const LATIN1_ATOM: u8 = Tag::ATOM_EXT.0;
 const TUPLE: u8 = Tag::SMALL_TUPLE_EXT.0;
 
-/// An atom that has been looked at.
-struct Token<'de> {
-    text: &'de [u8],
-    /// Bytes before the text.
-    head: usize,
-    latin1: bool,
-}
-
 impl<'de> Deserializer<'_, 'de> {
-    /// An integer of 64 bits, if one stands here.
+    /// An integer of 64 bits, if one stands here and bytes behind it that can be read with it.
     #[inline]
     pub(super) fn token_integer(&mut self) -> Option<i64> {
-        let (value, len) = match self.reader.rest() {
-            [SMALL_INTEGER, byte, ..] => (i64::from(*byte), 2),
-            [INTEGER, a, b, c, d, ..] => (i32::from_be_bytes([*a, *b, *c, *d]).into(), 5),
+        let (value, rest) = match self.reader.rest() {
+            [SMALL_INTEGER, byte, rest @ ..] => (i64::from(*byte), rest),
+            [INTEGER, a, b, c, d, rest @ ..] => (i32::from_be_bytes([*a, *b, *c, *d]).into(), rest),
             [SMALL_BIG, len @ 1..=8, sign, digits @ ..] => {
-                let len = usize::from(*len);
-                let magnitude = match digits.first_chunk::<8>() {
-                    Some(digits) => u64::from_le_bytes(*digits) & (u64::MAX >> (64 - 8 * len)),
-                    None => {
-                        let mut held = [0; 8];
-                        held.get_mut(..len)?.copy_from_slice(digits.get(..len)?);
-                        u64::from_le_bytes(held)
-                    }
-                };
+                let magnitude = u64::from_le_bytes(*digits.first_chunk()?);
+                let magnitude = magnitude & (u64::MAX >> (64 - 8 * len));
                 let value = match sign {
                     0 => i64::try_from(magnitude).ok()?,
                     _ => 0i64.checked_sub_unsigned(magnitude)?,
                 };
-                (value, 3 + len)
+                (value, digits.get(usize::from(*len)..)?)
             }
             _ => return None,
         };
-        self.pass(len);
+        self.reader.advance_to(rest);
         Some(value)
     }
 
@@ -56,11 +40,12 @@ impl<'de> Deserializer<'_, 'de> {
     #[inline]
     pub(super) fn token_float(&mut self) -> Option<f64> {
         let [FLOAT, rest @ ..] = self.reader.rest() else { return None };
-        let value = f64::from_be_bytes(*rest.first_chunk()?);
+        let (value, rest) = rest.split_first_chunk()?;
+        let value = f64::from_be_bytes(*value);
         if !value.is_finite() {
             return None;
         }
-        self.pass(9);
+        self.reader.advance_to(rest);
         Some(value)
     }
 
@@ -68,24 +53,34 @@ impl<'de> Deserializer<'_, 'de> {
     #[inline]
     pub(super) fn token_binary(&mut self) -> Option<&'de [u8]> {
         let [BINARY, a, b, c, d, rest @ ..] = self.reader.rest() else { return None };
-        let bytes = rest.get(..u32::from_be_bytes([*a, *b, *c, *d]) as usize)?;
-        self.pass(5 + bytes.len());
+        let len = u32::from_be_bytes([*a, *b, *c, *d]) as usize;
+        let (bytes, rest) = rest.split_at_checked(len)?;
+        self.reader.advance_to(rest);
         Some(bytes)
     }
 
-    /// An atom as nodes and `term_to_binary` write it, if one stands here. The cursor stays.
+    /// The text of an atom as nodes write it, not checked, and what is behind it, if one stands
+    /// here. The cursor stays.
     #[inline]
-    fn token_atom(&self) -> Option<Token<'de>> {
-        match self.reader.rest() {
-            [ATOM, len, rest @ ..] => {
-                Some(Token { text: rest.get(..usize::from(*len))?, head: 2, latin1: false })
-            }
-            [LATIN1_ATOM, a, b, rest @ ..] => {
-                let len = usize::from(u16::from_be_bytes([*a, *b]));
-                Some(Token { text: rest.get(..len)?, head: 3, latin1: true })
-            }
-            _ => None,
-        }
+    pub(super) fn token_atom(&self) -> Option<(&'de [u8], &'de [u8])> {
+        let [ATOM, len, rest @ ..] = self.reader.rest() else { return None };
+        rest.split_at_checked((*len).into())
+    }
+
+    /// The name that the atom here is, if it is one of these; the first looked at is that one.
+    #[inline]
+    pub(super) fn token_name(
+        &mut self,
+        names: &'static [&'static str],
+        first: usize,
+    ) -> Option<(usize, &'static str)> {
+        let (text, rest) = self.token_atom()?;
+        let is_it = |(_, name): &(usize, &&str)| name.as_bytes() == text;
+        let mut ahead = names.iter().enumerate().skip(first);
+        let (index, name) =
+            ahead.find(is_it).or_else(|| names.iter().enumerate().take(first).find(is_it))?;
+        self.reader.advance_to(rest);
+        Some((index, name))
     }
 
     /// The arity of a small tuple, if one stands here whose elements may be there too.
@@ -96,7 +91,7 @@ impl<'de> Deserializer<'_, 'de> {
         if arity > rest.len() {
             return None;
         }
-        self.pass(2);
+        self.reader.advance_to(rest);
         Some(arity)
     }
 
@@ -109,50 +104,39 @@ impl<'de> Deserializer<'_, 'de> {
         }
     }
 
-    /// The text of an atom that needs no table and no conversion, if one stands here.
-    #[inline]
-    pub(super) fn plain_atom(&mut self) -> Option<&'de str> {
-        let Token { text, head, latin1 } = self.token_atom()?;
-        let text = std::str::from_utf8(text).ok()?;
-        if latin1 && !text.is_ascii() {
-            return None;
-        }
-        self.pass(head + text.len());
-        Some(text)
-    }
-
     /// The text of an atom.
     #[inline]
     pub(super) fn atom_text(&mut self) -> Result<Cow<'de, str>, DeError> {
-        match self.plain_atom() {
-            Some(text) => Ok(Cow::Borrowed(text)),
-            None => Ok(self.reader.atom_text()?),
+        if let Some((text, rest)) = self.token_atom()
+            && let Ok(text) = std::str::from_utf8(text)
+        {
+            self.reader.advance_to(rest);
+            return Ok(Cow::Borrowed(text));
         }
+        Ok(self.reader.atom_text()?)
     }
 
     /// Moves past the atom with that text, if it stands here.
     #[inline]
     pub(super) fn atom_is(&mut self, text: &str) -> bool {
-        match self.token_atom() {
-            Some(found) if found.text.len() == text.len() && !found.latin1 => {
-                let equal = found.text == text.as_bytes();
-                if equal {
-                    self.pass(found.head + text.len());
+        match self.reader.rest() {
+            [ATOM, len, rest @ ..] => match rest.strip_prefix(text.as_bytes()) {
+                Some(rest) if usize::from(*len) == text.len() => {
+                    self.reader.advance_to(rest);
+                    true
                 }
-                equal
-            }
-            Some(found) if !found.latin1 => false,
-            _ => self.other_atom_is(text),
+                _ => false,
+            },
+            [tag, ..] if is_atom(Tag(*tag)) => self.other_atom_is(text),
+            _ => false,
         }
     }
 
-    /// [`Self::atom_is`] for an atom in Latin-1, a number of the header's, or another term.
+    /// [`Self::atom_is`] for an atom in an old form, or a number of the header's.
+    #[cold]
     #[inline(never)]
     fn other_atom_is(&mut self, text: &str) -> bool {
         let start = self.reader.position();
-        if !self.tag().is_ok_and(is_atom) {
-            return false;
-        }
         let found = self.atom_text().is_ok_and(|found| *found == *text);
         if !found {
             self.reader.back_to(start);

@@ -14,17 +14,39 @@ use crate::{Atom, Tag};
 impl<'de> Deserializer<'_, 'de> {
     #[inline]
     fn visit_atom<V: Visitor<'de>>(&mut self, visitor: V) -> Result<V::Value, DeError> {
-        if let Some(text) = self.plain_atom() {
-            return visitor.visit_borrowed_str(text);
-        }
-        match self.reader.atom_text()? {
+        match self.atom_text()? {
             Cow::Borrowed(text) => visitor.visit_borrowed_str(text),
             Cow::Owned(text) => visitor.visit_str(&text),
         }
     }
 
-    /// What a reserved newtype announces.
-    #[inline]
+    /// An atom as such. Its visitor checks the text, unless it knows the atom.
+    #[inline(always)]
+    fn handed_atom<V: Visitor<'de>>(&mut self, visitor: V) -> Result<V::Value, DeError> {
+        match self.token_atom() {
+            Some((text, rest)) => {
+                self.reader.advance_to(rest);
+                visitor.visit_bytes(text)
+            }
+            None => self.other_atom(visitor),
+        }
+    }
+
+    #[inline(never)]
+    fn other_atom<V: Visitor<'de>>(&mut self, visitor: V) -> Result<V::Value, DeError> {
+        match self.tag()? {
+            // A long one of the header's is shared with it.
+            Tag::ATOM_CACHE_REF => {
+                handoff::put(Handed::Atom(self.reader.atom()?));
+                visitor.visit_unit()
+            }
+            tag if is_atom(tag) => self.visit_atom(visitor),
+            _ => Err(self.unexpected("an atom")),
+        }
+    }
+
+    /// What a reserved newtype announces, if it is no atom.
+    #[inline(never)]
     fn announced<V: Visitor<'de>>(
         &mut self,
         name: &'static str,
@@ -32,13 +54,6 @@ impl<'de> Deserializer<'_, 'de> {
     ) -> Result<V::Value, DeError> {
         let tag = self.tag()?;
         let handed = match name {
-            handoff::ATOM if is_atom(tag) && tag != Tag::ATOM_CACHE_REF => {
-                let start = self.reader.position();
-                return self.visit_atom(visitor).map_err(|error| error.located(start));
-            }
-            // A long one of the header's is shared with it.
-            handoff::ATOM if is_atom(tag) => Handed::Atom(self.reader.atom()?),
-            handoff::ATOM => return Err(self.unexpected("an atom")),
             handoff::PID => match tag {
                 Tag::NEW_PID_EXT | Tag::PID_EXT => Handed::Pid(self.reader.pid()?),
                 _ => return Err(self.unexpected("a pid")),
@@ -56,7 +71,7 @@ impl<'de> Deserializer<'_, 'de> {
                 _ => return Err(self.unexpected("a port")),
             },
             handoff::BINARY if tag == Tag::BINARY_EXT => {
-                self.pass(1);
+                self.reader.tag()?;
                 let len = self.reader.u32("length of a binary")?;
                 Handed::Binary(self.reader.binary(len as usize)?)
             }
@@ -74,10 +89,13 @@ impl<'de> Deserializer<'_, 'de> {
     }
 
     /// Text that was announced as something else than a binary.
-    #[cold]
+    #[inline(never)]
     fn formed_text<V: Visitor<'de>>(&mut self, visitor: V) -> Result<V::Value, DeError> {
         match self.pending.form {
-            Form::Charlist => visitor.visit_string(self.charlist()?),
+            Form::Charlist => match self.charlist()? {
+                Cow::Borrowed(text) => visitor.visit_borrowed_str(text),
+                Cow::Owned(text) => visitor.visit_string(text),
+            },
             Form::Atom if is_atom(self.tag()?) => self.visit_atom(visitor),
             _ => visitor.visit_borrowed_str(self.text()?),
         }
@@ -191,12 +209,16 @@ impl<'de> de::Deserializer<'de> for &mut Deserializer<'_, 'de> {
 
     #[inline]
     fn deserialize_bytes<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DeError> {
-        visitor.visit_borrowed_bytes(self.binary("a binary")?)
+        visitor.visit_borrowed_bytes(self.bytes()?)
     }
 
     #[inline]
     fn deserialize_byte_buf<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DeError> {
-        self.deserialize_bytes(visitor)
+        match self.tag()? {
+            // A list of more bytes than a STRING_EXT has.
+            Tag::LIST_EXT => self.seq(visitor),
+            _ => visitor.visit_borrowed_bytes(self.bytes()?),
+        }
     }
 
     #[inline]
@@ -204,7 +226,7 @@ impl<'de> de::Deserializer<'de> for &mut Deserializer<'_, 'de> {
         if self.atom_is(self.absence()) {
             return visitor.visit_none();
         }
-        if self.pending.options as usize >= MAX_DEPTH {
+        if self.pending.options >= MAX_DEPTH {
             return Err(self.too_deep("options inside options"));
         }
         let before = self.pending;
@@ -235,16 +257,18 @@ impl<'de> de::Deserializer<'de> for &mut Deserializer<'_, 'de> {
         }
     }
 
-    #[inline]
+    /// The name is known where this is called, so that one way is left there.
+    #[inline(always)]
     fn deserialize_newtype_struct<V: Visitor<'de>>(
         self,
         name: &'static str,
         visitor: V,
     ) -> Result<V::Value, DeError> {
-        if handoff::is_reserved(name) {
-            return self.announced(name, visitor);
+        match name {
+            handoff::ATOM => self.handed_atom(visitor),
+            name if handoff::is_reserved(name) => self.announced(name, visitor),
+            _ => visitor.visit_newtype_struct(self),
         }
-        visitor.visit_newtype_struct(self)
     }
 
     #[inline]
@@ -294,11 +318,11 @@ impl<'de> de::Deserializer<'de> for &mut Deserializer<'_, 'de> {
         if self.pending.form == Form::Keyword {
             self.keyword(Some(fields), visitor)
         } else if name.starts_with(STRUCT_PREFIX) {
-            self.elixir_struct(name, visitor)
+            self.named(fields, |this| this.elixir_struct(name, visitor))
         } else if let Some(record) = RecordName::parse(name) {
-            self.record(Some(record), Form::Plain, visitor)
+            self.named(fields, |this| this.record(Some(record), Form::Plain, visitor))
         } else {
-            self.map(Form::Plain, visitor)
+            self.named(fields, |this| this.map(Form::Plain, visitor))
         }
     }
 
@@ -314,6 +338,10 @@ impl<'de> de::Deserializer<'de> for &mut Deserializer<'_, 'de> {
 
     #[inline]
     fn deserialize_identifier<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DeError> {
+        if let Some((index, name)) = self.token_name(self.names.all, self.names.next) {
+            self.names.next = index + 1;
+            return visitor.visit_borrowed_str(name);
+        }
         match self.tag()? {
             tag if is_atom(tag) => self.visit_atom(visitor),
             Tag::BINARY_EXT => visitor.visit_borrowed_str(self.text()?),

@@ -16,7 +16,7 @@ impl<'de> Deserializer<'_, 'de> {
     pub(super) fn variant<V: Visitor<'de>>(
         &mut self,
         name: &str,
-        variants: &[&str],
+        variants: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, DeError> {
         let start = self.reader.position();
@@ -33,7 +33,7 @@ impl<'de> Deserializer<'_, 'de> {
         };
         self.nested(|this| {
             let result = name == RESULT.0 && RESULT.1.iter().all(|name| variants.contains(name));
-            visitor.visit_enum(Variant { de: this, fields, result, start })
+            visitor.visit_enum(Variant { de: this, fields, variants, result, start })
         })
     }
 }
@@ -43,6 +43,7 @@ struct Variant<'x, 'a, 'de> {
     de: &'x mut Deserializer<'a, 'de>,
     /// Elements behind the atom; `None` where it stands alone.
     fields: Option<usize>,
+    variants: &'static [&'static str],
     /// Whether the enum is Rust's `Result`, of `:ok` and `:error`.
     result: bool,
     start: usize,
@@ -65,10 +66,14 @@ impl<'de> de::EnumAccess<'de> for Variant<'_, '_, 'de> {
 
     #[inline]
     fn variant_seed<V: DeserializeSeed<'de>>(self, seed: V) -> Result<(V::Value, Self), DeError> {
+        let at = self.de.reader.position();
+        if let Some((_, name)) = self.de.token_name(self.variants, 0) {
+            let variant = seed.deserialize(name.into_deserializer());
+            return Ok((variant.map_err(|error: DeError| error.located(at))?, self));
+        }
         if !is_atom(self.de.tag()?) {
             return Err(self.de.unexpected("an atom as the first element"));
         }
-        let at = self.de.reader.position();
         let tag = self.de.atom_text()?;
         let name = match &*tag {
             "ok" if self.result => "Ok",
@@ -116,15 +121,14 @@ impl<'de> de::VariantAccess<'de> for Variant<'_, '_, 'de> {
     #[inline]
     fn struct_variant<V: Visitor<'de>>(
         self,
-        _: &'static [&'static str],
+        fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, DeError> {
         match self.fields {
             Some(1) => {
                 let at = self.de.reader.position();
-                self.de
-                    .map(Form::Plain, visitor)
-                    .map_err(|error| error.located(at).inside(".1".into()))
+                let value = self.de.named(fields, |de| de.map(Form::Plain, visitor));
+                value.map_err(|error| error.located(at).inside(".1".into()))
             }
             _ => Err(self.shape_error("a tuple of the atom and a map")),
         }

@@ -9,10 +9,11 @@ use serde::de::{self, Deserialize, Deserializer, Visitor};
 use serde::ser::{Serialize, Serializer};
 
 use super::Nearest;
+use crate::atoms::recent;
 use crate::handoff::{self, Handed};
 use crate::{
-    Atom, Binary, BitString, Export, Fun, ImproperList, List, Map, Pid, Port, Reference, Term,
-    Tuple,
+    Atom, Binary, BitString, DecodeErrorKind, Export, Fun, ImproperList, List, Map, Pid, Port,
+    Reference, Term, Tuple,
 };
 
 /// An atom; in other formats, its text.
@@ -24,7 +25,7 @@ impl Serialize for Atom {
 }
 
 impl<'de> Deserialize<'de> for Atom {
-    #[inline]
+    #[inline(always)]
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_newtype_struct(handoff::ATOM, AtomVisitor)
     }
@@ -42,6 +43,15 @@ impl<'de> Visitor<'de> for AtomVisitor {
     #[inline]
     fn visit_str<E: de::Error>(self, text: &str) -> Result<Atom, E> {
         Atom::new(text).map_err(E::custom)
+    }
+
+    /// The text in this crate's own format, not checked.
+    #[inline(always)]
+    fn visit_bytes<E: de::Error>(self, text: &[u8]) -> Result<Atom, E> {
+        match recent(text, text.len(), Atom::clone) {
+            Some((atom, _)) => Ok(atom),
+            None => Err(E::custom(DecodeErrorKind::Atom)),
+        }
     }
 
     /// This crate's own format handed it over.

@@ -8,6 +8,9 @@ use crate::handoff::Form;
 use crate::record_head::{RecordName, write_record_head};
 use crate::{EncodeError, Tag, write_integer};
 
+/// Bytes that a count alone makes room for.
+const MOST_RESERVED: usize = 1 << 20;
+
 /// What is opened with a count.
 #[derive(Clone, Copy, PartialEq)]
 pub(super) enum Kind {
@@ -52,6 +55,8 @@ impl<'a, 'b> Counted<'a, 'b> {
             }
         }
         let count_at = out.len() - 4;
+        // Two bytes hold the smallest integers; whoever counts wrongly does not get it all.
+        out.reserve(len.saturating_mul(2).min(MOST_RESERVED));
         let form = std::mem::take(&mut serializer.form);
         Ok(Self { serializer, count_at, count: 0, kind, form })
     }

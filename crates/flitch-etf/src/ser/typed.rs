@@ -65,13 +65,20 @@ impl Serializer<'_> {
     }
 
     /// Text that was announced as something else than a binary.
-    #[cold]
+    #[inline(never)]
     fn charlist(&mut self, text: &str) -> Result<(), SerError> {
-        let chars = text.chars().count();
-        let latin1 = text.chars().all(|char| u8::try_from(char).is_ok());
+        let ascii = text.is_ascii();
+        let chars = if ascii { text.len() } else { text.chars().count() };
+        let latin1 = || text.chars().all(|char| u8::try_from(char).is_ok());
         match u16::try_from(chars) {
             Ok(0) => self.out.push(Tag::NIL_EXT.0),
-            Ok(len) if latin1 => {
+            Ok(len) if ascii => {
+                self.out.reserve(chars + 3);
+                self.out.push(Tag::STRING_EXT.0);
+                self.out.extend_from_slice(&len.to_be_bytes());
+                self.out.extend_from_slice(text.as_bytes());
+            }
+            Ok(len) if latin1() => {
                 self.out.push(Tag::STRING_EXT.0);
                 self.out.extend_from_slice(&len.to_be_bytes());
                 self.out.extend(text.chars().filter_map(|char| u8::try_from(char).ok()));

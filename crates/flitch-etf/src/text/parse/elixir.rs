@@ -7,6 +7,7 @@ use num_bigint::BigInt;
 use super::bits::{Bits, Order};
 use super::cursor::{Cursor, Parsed, charlist};
 use super::{elixir_text as text, erlang, number};
+use crate::ser::{MAPSET, MAPSET_KEY, STRUCT_KEY};
 use crate::term::ImproperList;
 use crate::text::calendar;
 use crate::text::print::atom::unquoted_operators;
@@ -97,6 +98,7 @@ fn operand(cursor: &mut Cursor<'_>) -> Parsed<Term> {
         Some('%') => cursor.nested(map),
         Some('<') if cursor.rest().starts_with("<<") => cursor.nested(bits),
         Some('&') => capture(cursor),
+        Some('A'..='Z') if cursor.eat("MapSet.new(") => cursor.nested(map_set),
         Some('A'..='Z') => alias(cursor).map(Term::from),
         Some('#') if erlang::is_record(cursor.rest()) => cursor.nested(erlang::record),
         Some('#') => Err(cursor.error("only the node that it came from can make this value")),
@@ -339,6 +341,22 @@ fn map(cursor: &mut Cursor<'_>) -> Parsed<Term> {
         }
     }
     Ok(Term::Map(pairs.into_iter().collect::<Map>()))
+}
+
+/// What stands behind `MapSet.new(`: a list, or the pairs of one.
+fn map_set(cursor: &mut Cursor<'_>) -> Parsed<Term> {
+    let start = cursor.at();
+    let Elements { mut plain, keywords, .. } = elements(cursor, ")")?;
+    let members: Vec<Term> = match plain.pop() {
+        None => keywords.into_iter().map(pair).collect(),
+        Some(Term::List(members)) if plain.is_empty() && keywords.is_empty() => members.to_vec(),
+        Some(_) => {
+            return Err(cursor.error_at(start, "a set is made of a list: MapSet.new([1, 2])"));
+        }
+    };
+    let members = members.into_iter().map(|member| (member, Term::empty_list()));
+    let set = [(STRUCT_KEY, Term::atom(MAPSET)), (MAPSET_KEY, members.collect::<Map>().into())];
+    Ok(set.into_iter().map(|(key, value)| (Term::atom(key), value)).collect::<Map>().into())
 }
 
 fn bits(cursor: &mut Cursor<'_>) -> Parsed<Term> {

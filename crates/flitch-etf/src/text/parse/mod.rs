@@ -20,8 +20,8 @@ const MAX_DEPTH: usize = 128;
 /// Reads one term. An Erlang term may end in a full stop.
 ///
 /// Understood are numbers, atoms and aliases, text with its escapes, charlists, binaries and bit
-/// strings, lists, tuples, maps, structs, ranges, Elixir's sigils for text, words and dates, and
-/// `&Mod.fun/1` or `fun m:f/1`. A map with a key twice takes the later value.
+/// strings, lists, tuples, maps, structs, ranges, `MapSet.new([1, 2])`, Elixir's sigils for text,
+/// words and dates, and `&Mod.fun/1` or `fun m:f/1`. A map with a key twice takes the later value.
 ///
 /// `#module:name{field = value}` is a native record of OTP 29 in either language, with Erlang's
 /// literals inside, as Elixir prints it. It is read as one that its module exports: the text does
