@@ -157,7 +157,7 @@ pub(super) fn key_step(mut key: Reader<'_>) -> String {
             Err(_) => "[?]".into(),
         },
         Ok(Tag::BINARY_EXT) => {
-            let bytes = key.binary_slice().unwrap_or_default();
+            let bytes = key.bytes().unwrap_or_default();
             let start = bytes.get(..SHOWN).unwrap_or(bytes);
             format!("[{:?}]", start_of(&String::from_utf8_lossy(start), SHOWN))
         }

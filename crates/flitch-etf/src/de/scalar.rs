@@ -109,7 +109,7 @@ impl<'de> Deserializer<'_, 'de> {
     #[inline(never)]
     fn other_binary(&mut self, expected: &str) -> Result<&'de [u8], DeError> {
         match self.tag()? {
-            Tag::BINARY_EXT => Ok(self.reader.binary_slice()?),
+            Tag::BINARY_EXT => Ok(self.reader.bytes()?),
             _ => Err(self.unexpected(expected)),
         }
     }

@@ -8,8 +8,11 @@ use crate::{BitString, DecodeError, Fun, Reader, Tag, Term};
 
 impl Reader<'_> {
     /// A float, as eight bytes or as text.
+    ///
+    /// # Errors
+    /// Another term, or no finite number.
     #[inline]
-    pub(crate) fn float(&mut self) -> Result<f64, DecodeError> {
+    pub fn float(&mut self) -> Result<f64, DecodeError> {
         let offset = self.position();
         let value = match self.expect("a float", Tag::is_float)? {
             Tag::NEW_FLOAT_EXT => Some(f64::from_bits(self.u64("float")?)),

@@ -22,12 +22,14 @@ use crate::{
 /// ```
 /// use flitch_etf::{Reader, Term, encode};
 ///
-/// let bytes = encode(&Term::from((7, "seven")))?;
+/// let bytes = encode(&Term::from((7, 7.5, "seven", "a row that nobody asks for")))?;
 /// let mut reader = Reader::new(&bytes);
 /// reader.version()?;
-/// assert_eq!(reader.tuple()?, 2);
-/// assert_eq!(reader.integer()?, 7);
+/// assert_eq!(reader.tuple()?, 4);
+/// assert_eq!((reader.integer()?, reader.float()?), (7, 7.5));
+/// assert_eq!(reader.bytes()?, b"seven");
 /// reader.skip()?;
+/// assert!(reader.rest().is_empty());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct Reader<'a> {
@@ -187,8 +189,11 @@ impl<'a> Reader<'a> {
         self.take(len.into(), "bytes of a string")
     }
 
-    /// The bytes of a BINARY_EXT.
-    pub(crate) fn binary_slice(&mut self) -> Result<&'a [u8], DecodeError> {
+    /// The bytes of a binary, borrowed.
+    ///
+    /// # Errors
+    /// Another term, or fewer bytes than announced.
+    pub fn bytes(&mut self) -> Result<&'a [u8], DecodeError> {
         self.expect("a binary", |tag| tag == Tag::BINARY_EXT)?;
         let len = self.u32("length of a binary")?;
         self.take(len as usize, "bytes of a binary")
