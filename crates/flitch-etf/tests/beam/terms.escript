@@ -79,7 +79,7 @@ form(Form, Term, Text) -> {Form, term_to_binary(Term, Form), Text}.
 
 %% What ~0tp prints, unless a BEAM prints it in numbers or an order of its own, or is long about it.
 text(Term) ->
-    case is_ordered_here(Term) andalso erts_debug:flat_size(Term) < 2000 of
+    case is_ordered_here(Term) andalso erts_debug:flat_size(Term) < 2000 andalso not has_latin1(Term) of
         false -> <<>>;
         true ->
             Text = unicode:characters_to_binary(io_lib:format(print_control(), [Term])),
@@ -91,9 +91,21 @@ text(Term) ->
             end
     end.
 
+%% Bytes that are text in Latin-1 and not in UTF-8: OTP 29 prints numbers for those that begin like
+%% the latter, the others text.
+has_latin1(Bytes) when is_binary(Bytes) ->
+    not is_binary(unicode:characters_to_binary(Bytes)) andalso
+        io_lib:printable_latin1_list(binary_to_list(Bytes)) andalso release() > 27;
+has_latin1([Head | Tail]) -> has_latin1(Head) orelse has_latin1(Tail);
+has_latin1(Tuple) when is_tuple(Tuple) -> has_latin1(tuple_to_list(Tuple));
+has_latin1(Map) when is_map(Map) -> has_latin1(maps:to_list(Map));
+has_latin1(_) -> false.
+
+release() -> list_to_integer(erlang:system_info(otp_release)).
+
 %% Maps in the order of their keys: asked for since OTP 26, before that so only in the smaller ones.
 print_control() -> case since_26() of true -> "~0ktp"; false -> "~0tp" end.
-since_26() -> list_to_integer(erlang:system_info(otp_release)) >= 26.
+since_26() -> release() >= 26.
 
 is_ordered_here(Term) -> since_26() orelse is_ordered(Term).
 is_ordered(Map) when is_map(Map) -> map_size(Map) =< 32 andalso is_ordered(maps:to_list(Map));
@@ -334,7 +346,7 @@ float() ->
 %% Before OTP 27, `=:=`, the order of keys and the compiler take -0.0 for 0.0, so that only the former
 %% is made, and not of a literal.
 zero() ->
-    Bits = case list_to_integer(erlang:system_info(otp_release)) >= 27 andalso uniform(2) of
+    Bits = case release() >= 27 andalso uniform(2) of
         1 -> 0;
         _ -> 1 bsl 63
     end,
