@@ -26,6 +26,8 @@ fn the_orders_example_takes_structs_and_gives_them_back() {
     a.expect(&format!("GenServer.call({server}, {{:contents}}) === [item]"), "true");
 
     a.expect(&format!("ref = Process.monitor({server}); is_reference(ref)"), "true");
+    // The answer comes behind the monitor: from here on, its end is told.
+    a.expect(&format!("GenServer.call({server}, {{:contents}}) === [item]"), "true");
     orders.signal(Signal::INT);
     let down = "receive do {:DOWN, ^ref, _, _, reason} -> reason after 10_000 -> :nothing end";
     a.expect(down, ":shutdown");

@@ -1,21 +1,25 @@
 //! The term that a control message carries: still bytes.
 
 use bytes::Bytes;
-use flitch_etf::{
-    DeError, DecodeError, DecodeErrorKind, Limits, Reader, Term, VERSION_MAGIC, read_value,
-};
+use flitch_etf::{DeError, DecodeError, DecodeErrorKind, Limits, Reader, Term, read_value};
 use serde::de::DeserializeOwned;
+
+use crate::header::HeaderAtoms;
 
 /// A message or a reason as it came, decoded by whoever it is for, into the type they want.
 ///
-/// Holds the bytes of one term without the version byte, as a slice of the frame.
+/// Holds the bytes of one term without the version byte, as a slice of the frame, and the atoms
+/// that these refer to by number.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Payload(Bytes);
+pub struct Payload {
+    bytes: Bytes,
+    atoms: HeaderAtoms,
+}
 
 impl Payload {
-    /// A payload that stands in a frame; whether it is a term is seen when it is decoded.
-    pub(crate) fn of_frame(bytes: Bytes) -> Self {
-        Self(bytes)
+    /// A payload that came; whether it is a term is seen when it is decoded.
+    pub(crate) fn of_message(bytes: Bytes, atoms: HeaderAtoms) -> Self {
+        Self { bytes, atoms }
     }
 
     /// A payload for a process of our own: what `write` writes is one term without the version
@@ -26,31 +30,25 @@ impl Payload {
     pub fn encode<E>(write: impl FnOnce(&mut Vec<u8>) -> Result<(), E>) -> Result<Self, E> {
         let mut out = Vec::new();
         write(&mut out)?;
-        Ok(Self(out.into()))
-    }
-
-    /// The encoded term, without the version byte.
-    #[must_use]
-    pub fn bytes(&self) -> &Bytes {
-        &self.0
+        Ok(Self { bytes: out.into(), atoms: HeaderAtoms::default() })
     }
 
     /// Bytes that it keeps in memory.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.bytes.len()
     }
 
     /// Whether there is nothing, not even a term.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.bytes.is_empty()
     }
 
     /// A cursor at the start of the term.
     #[must_use]
     pub fn reader(&self) -> Reader<'_> {
-        Reader::of_shared(&self.0)
+        Reader::of_shared(&self.bytes).with_atoms(&self.atoms)
     }
 
     /// The whole term.
@@ -91,9 +89,4 @@ pub(crate) fn strip_version(bytes: &mut Bytes) -> Result<(), DecodeError> {
     Reader::new(bytes).version()?;
     let _ = bytes.split_to(1);
     Ok(())
-}
-
-/// Writes the version byte before a term.
-pub(crate) fn write_version(out: &mut Vec<u8>) {
-    out.push(VERSION_MAGIC);
 }

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 /// [`handle_sent`](Ticker::handle_sent); at [`poll_timeout`](Ticker::poll_timeout) call
 /// [`handle_timeout`](Ticker::handle_timeout) and do what it says.
 ///
-/// As `net_kernel` does it: a tick goes out when nothing else did for a quarter of
-/// `net_ticktime`, and a peer that sent nothing for all of it is gone.
+/// As `net_kernel` does it: a tick goes out when nothing else did for a `net_ticktime` divided by
+/// `net_tickintensity`, and a peer that sent nothing for all of it is gone.
 #[derive(Clone, Debug)]
 pub struct Ticker {
     interval: Duration,
@@ -32,17 +32,18 @@ pub enum TickAction {
 impl Ticker {
     /// `net_ticktime` where no other is given.
     pub const DEFAULT_TICKTIME: Duration = Duration::from_secs(60);
-    /// Ticks in one `net_ticktime`: `net_tickintensity`.
-    const INTENSITY: u32 = 4;
+    /// `net_tickintensity` where no other is given: ticks in one `net_ticktime`.
+    pub const DEFAULT_INTENSITY: u32 = 4;
 
     /// A longer `ticktime` is taken for this one: adding it to a point in time must not overflow.
     const LONGEST: Duration = Duration::from_secs(u32::MAX as u64);
 
-    /// A clock that starts now, for a link that gives up after `ticktime` of silence.
+    /// A clock that starts now, for a link that gives up after `ticktime` of silence and ticks
+    /// `intensity` times in that.
     #[must_use]
-    pub fn new(ticktime: Duration, now: Instant) -> Self {
+    pub fn new(ticktime: Duration, intensity: u32, now: Instant) -> Self {
         let ticktime = ticktime.min(Self::LONGEST);
-        let interval = ticktime / Self::INTENSITY;
+        let interval = ticktime / intensity.max(1);
         Self { interval, ticktime, sent: now, received: now }
     }
 
@@ -88,7 +89,7 @@ mod tests {
     #[test]
     fn a_quiet_link_ticks_every_quarter() {
         let start = Instant::now();
-        let mut ticker = Ticker::new(MINUTE, start);
+        let mut ticker = Ticker::new(MINUTE, Ticker::DEFAULT_INTENSITY, start);
         assert_eq!(ticker.poll_timeout(), start + seconds(15));
         assert_eq!(ticker.handle_timeout(start + seconds(14)), TickAction::Wait);
         assert_eq!(ticker.handle_timeout(start + seconds(15)), TickAction::Send);
@@ -96,9 +97,18 @@ mod tests {
     }
 
     #[test]
+    fn a_higher_intensity_ticks_more_often_and_gives_up_no_sooner() {
+        let start = Instant::now();
+        let mut ticker = Ticker::new(MINUTE, 60, start);
+        assert_eq!(ticker.poll_timeout(), start + seconds(1));
+        assert_eq!(ticker.handle_timeout(start + seconds(59)), TickAction::Send);
+        assert_eq!(ticker.handle_timeout(start + MINUTE), TickAction::Dead);
+    }
+
+    #[test]
     fn a_ticktime_without_end_does_not_overflow_the_clock() {
         let start = Instant::now();
-        let mut ticker = Ticker::new(Duration::MAX, start);
+        let mut ticker = Ticker::new(Duration::MAX, Ticker::DEFAULT_INTENSITY, start);
         assert!(ticker.poll_timeout() > start);
         assert_eq!(ticker.handle_timeout(start + seconds(1000)), TickAction::Wait);
     }
@@ -106,7 +116,7 @@ mod tests {
     #[test]
     fn traffic_out_stands_for_a_tick_and_traffic_in_for_life() {
         let start = Instant::now();
-        let mut ticker = Ticker::new(MINUTE, start);
+        let mut ticker = Ticker::new(MINUTE, Ticker::DEFAULT_INTENSITY, start);
         ticker.handle_sent(start + seconds(14));
         assert_eq!(ticker.handle_timeout(start + seconds(15)), TickAction::Wait);
         ticker.handle_received(start + seconds(50));
@@ -118,7 +128,7 @@ mod tests {
     #[test]
     fn a_peer_that_is_busy_receiving_is_still_dead_when_it_says_nothing() {
         let start = Instant::now();
-        let mut ticker = Ticker::new(MINUTE, start);
+        let mut ticker = Ticker::new(MINUTE, Ticker::DEFAULT_INTENSITY, start);
         for second in 0..60 {
             ticker.handle_sent(start + seconds(second));
         }

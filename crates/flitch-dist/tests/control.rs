@@ -12,14 +12,17 @@ mod util;
 use std::borrow::Borrow;
 
 use flitch_dist::control::SPAWNED_MONITOR;
-use flitch_dist::{Control, Inbound, LinkError, Op, Outbound, Signal, SpawnRequest, Target};
+use flitch_dist::{
+    Altact, Control, Inbound, InboundLimits, Incapable, LinkError, Op, Outbound, PacketError,
+    Recipient, Signal, SpawnRequest, Target,
+};
 use flitch_etf::{
-    Atom, DecodeErrorKind, EncodeError, Limits, Pid, Reference, Tag, Term, write_integer,
+    Atom, DecodeErrorKind, EncodeError, Limits, Pid, Reference, Tag, Term, text, write_integer,
     write_term,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
-use util::{our_ref, signal_of, us};
+use util::{PLAIN, our_ref, signal_of, us};
 
 /// A pass-through message: the control tuple, and the payload if there is one.
 fn message(control: impl Borrow<Term>, payload: Option<Term>) -> Vec<u8> {
@@ -70,11 +73,29 @@ fn spawn_request() -> (Vec<Term>, Control) {
     (fields, Control::SpawnRequest(Box::new(spawn)))
 }
 
+// The flags of ALTACT_SIG_SEND.
+const PRIORITY: i64 = 1;
+const TOKEN: i64 = 2;
+const ALIAS: i64 = 4;
+const NAME: i64 = 8;
+const EXIT: i64 = 16;
+
+fn token() -> Term {
+    Term::from((1, 2, 3, them(), 4))
+}
+
+fn altact(flags: i64, whom: Term, traced: bool, to: Recipient) -> (Op, Vec<Term>, bool, Control) {
+    let mut fields = vec![flags.into(), them().into(), whom];
+    fields.extend(traced.then(token));
+    let (priority, exit) = (flags & PRIORITY != 0, flags & EXIT != 0);
+    let control = Control::Altact(Altact { from: them(), to, priority, exit });
+    (Op::ALTACT_SIG_SEND, fields, true, control)
+}
+
 /// Each operation: its fields, whether a payload is apart, and what it means.
 fn every_operation() -> Vec<(Op, Vec<Term>, bool, Control)> {
     let (us_, them_) = (|| Term::from(us()), || Term::from(them()));
     let reference = || Term::from(their_ref());
-    let token = || Term::from((1, 2, 3, them(), 4));
     let send = |from| Control::Send { from, to: us() };
     let reg_send = Control::RegSend { from: them(), to: Atom::from_static("orders") };
     let alias_send = Control::AliasSend { from: them(), alias: our_ref() };
@@ -90,7 +111,7 @@ fn every_operation() -> Vec<(Op, Vec<Term>, bool, Control)> {
     let demonitor = |target| Control::Demonitor { from: them(), target, reference: their_ref() };
     let unlink = |id| Control::UnlinkId { id, from: them(), to: us() };
     let ack = Control::UnlinkIdAck { id: 9, from: them(), to: us() };
-    vec![
+    let mut all = vec![
         (Op::LINK, vec![them_(), us_()], false, Control::Link { from: them(), to: us() }),
         (Op::SEND, vec![atom(""), us_()], true, send(None)),
         (Op::EXIT, vec![them_(), us_(), atom("why")], false, exit.clone()),
@@ -139,12 +160,31 @@ fn every_operation() -> Vec<(Op, Vec<Term>, bool, Control)> {
         (Op::UNLINK_ID, vec![9.into(), them_(), us_()], false, unlink(9)),
         (Op::UNLINK_ID, vec![u64::MAX.into(), them_(), us_()], false, unlink(u64::MAX)),
         (Op::UNLINK_ID_ACK, vec![9.into(), them_(), us_()], false, ack),
-        (
-            Op::ALTACT_SIG_SEND,
-            vec![1.into(), them_(), us_()],
+    ];
+    all.extend(every_altact());
+    all
+}
+
+fn every_altact() -> Vec<(Op, Vec<Term>, bool, Control)> {
+    let us_ = || Term::from(us());
+    let send = |fields: Vec<Term>| {
+        let alias_send = Control::AliasSend { from: them(), alias: our_ref() };
+        (Op::ALTACT_SIG_SEND, fields, true, alias_send)
+    };
+    vec![
+        altact(0, us_(), false, Recipient::Pid(us())),
+        altact(PRIORITY, us_(), false, Recipient::Pid(us())),
+        altact(
+            PRIORITY | NAME,
+            atom("orders"),
             false,
-            Control::Unknown(Op::ALTACT_SIG_SEND),
+            Recipient::Name(Atom::from_static("orders")),
         ),
+        altact(PRIORITY | ALIAS, our_ref().into(), false, Recipient::Alias(our_ref())),
+        altact(EXIT | ALIAS, our_ref().into(), false, Recipient::Alias(our_ref())),
+        altact(PRIORITY | EXIT | TOKEN, us_(), true, Recipient::Pid(us())),
+        send(vec![ALIAS.into(), them().into(), our_ref().into()]),
+        send(vec![(ALIAS | TOKEN).into(), them().into(), our_ref().into(), token()]),
     ]
 }
 
@@ -159,6 +199,9 @@ fn every_operation_of_the_table_is_read_with_its_token_and_reason_in_their_place
         if signal.control.has_payload() {
             assert_eq!(signal.payload.to_term(Limits::DEFAULT), Ok(atom("why")), "{op}");
         }
+        let traced = op.name().is_some_and(|name| name.ends_with("_TT"));
+        let traced = traced || (op == Op::ALTACT_SIG_SEND && fields.len() == 4);
+        assert_eq!(signal.token, traced.then(token), "{op}");
         seen.push(op.0);
     }
     for op in (0..=255).map(Op).filter(|op| op.name().is_some()) {
@@ -169,15 +212,7 @@ fn every_operation_of_the_table_is_read_with_its_token_and_reason_in_their_place
 #[test]
 fn a_field_too_few_is_an_error_and_not_the_payload_read_in_its_place() {
     for (op, fields, _, control) in every_operation() {
-        let needed = match op {
-            Op::EXIT_TT | Op::EXIT2_TT => fields.len(),
-            // A trace token is not missed.
-            _ if op.name().is_some_and(|name| name.ends_with("_TT")) => fields.len() - 1,
-            _ => fields.len(),
-        };
-        if matches!(control, Control::Unknown(_)) {
-            continue;
-        }
+        let needed = if matches!(control, Control::Unknown(_)) { 0 } else { fields.len() };
         for count in 0..needed {
             let bytes = message(tuple(op, &fields[..count]), Some(us().into()));
             assert!(matches!(signal_of(&bytes), Err(LinkError::Control(_))), "{op} of {count}");
@@ -200,12 +235,12 @@ fn a_field_of_another_type_is_an_error() {
             wrong[at] = 1.5.into();
             let signal = signal_of(&message(tuple(op, &wrong), Some(atom("why"))));
             let free = match op {
-                Op::NODE_LINK | Op::ALTACT_SIG_SEND => true,
+                Op::NODE_LINK => true,
                 Op::SEND | Op::SEND_TT => at == 0 || at == 2,
                 Op::REG_SEND | Op::REG_SEND_TT => at == 1 || at == 3,
                 Op::SEND_SENDER_TT | Op::ALIAS_SEND_TT | Op::PAYLOAD_EXIT_TT => at == 2,
                 Op::EXIT | Op::EXIT_TT | Op::EXIT2 | Op::EXIT2_TT | Op::PAYLOAD_EXIT2_TT => at >= 2,
-                Op::MONITOR_P_EXIT => at == 3,
+                Op::MONITOR_P_EXIT | Op::ALTACT_SIG_SEND => at == 3,
                 Op::SPAWN_REQUEST | Op::SPAWN_REQUEST_TT => at >= 4,
                 Op::SPAWN_REPLY | Op::SPAWN_REPLY_TT => at >= 3,
                 _ => false,
@@ -233,6 +268,27 @@ fn numbers_out_of_their_range_are_errors_and_never_wrap() {
         signal_of(&message(tuple(Op::SPAWN_REQUEST, &fields), Some(Term::empty_list())))
     };
     assert!(spawn(255).is_ok() && spawn(256).is_err() && spawn(-1).is_err());
+}
+
+#[test]
+fn flags_of_an_altact_signal_may_be_of_any_size_and_not_negative() {
+    let send = |flags: Term| {
+        let fields = [flags, them().into(), us().into()];
+        signal_of(&message(tuple(Op::ALTACT_SIG_SEND, &fields), Some(atom("hi"))))
+    };
+    for more in [1 << 8, 1 << 30, 1 << 40, 1i128 << 100] {
+        let control = send((more + 1).into()).unwrap().control;
+        assert!(matches!(control, Control::Altact(Altact { priority: true, exit: false, .. })));
+    }
+    let many = text::parse(text::Syntax::Erlang, &format!("1{}", "0".repeat(1000))).unwrap();
+    assert!(send(many).is_ok());
+    for wrong in [-1, -(1i128 << 100)] {
+        assert!(send(wrong.into()).is_err());
+    }
+    let both = [(ALIAS | NAME).into(), them().into(), our_ref().into()];
+    assert!(signal_of(&message(tuple(Op::ALTACT_SIG_SEND, &both), Some(atom("hi")))).is_err());
+    let no_token = [TOKEN.into(), them().into(), us().into()];
+    assert!(signal_of(&message(tuple(Op::ALTACT_SIG_SEND, &no_token), Some(atom("hi")))).is_err());
 }
 
 #[test]
@@ -265,7 +321,9 @@ fn a_missing_payload_or_version_byte_is_an_error() {
     assert!(signal_of(&[112]).is_err());
     assert!(signal_of(&[112, 131]).is_err());
     assert_eq!(signal_of(&[68]), Err(LinkError::MessageType(68)));
-    assert_eq!(signal_of(&[131, 68]), Err(LinkError::MessageType(131)));
+    assert_eq!(signal_of(&[131, 67, 0]), Err(LinkError::MessageType(67)));
+    assert_eq!(signal_of(&[131, 68]), Err(LinkError::ShortHeader));
+    assert_eq!(signal_of(&[131, 69, 0]), Err(LinkError::ShortHeader));
 }
 
 #[test]
@@ -288,16 +346,17 @@ fn a_tuple_of_four_billion_fields_costs_nothing() {
 
 #[test]
 fn what_cannot_be_sent_leaves_nothing_behind() {
-    let mut out = Outbound::new();
+    let mut out = Outbound::new(PLAIN);
     let send = Control::Send { from: None, to: them() };
     let failed = out.send(&send, |bytes| {
         bytes.extend([1, 2, 3]);
         Err("no form")
     });
-    assert_eq!((failed, out.len(), out.signals()), (Err("no form"), 0, 0));
+    assert_eq!((failed, out.len(), out.signals()), (Err(PacketError::Payload("no form")), 0, 0));
     let unknown = Control::Unknown(Op(99));
-    let sent: Result<(), EncodeError> = out.send(&unknown, |_| Ok(()));
-    assert_eq!((sent, out.len(), out.signals()), (Ok(()), 0, 0));
+    let sent: Result<(), PacketError<EncodeError>> = out.send(&unknown, |_| Ok(()));
+    let refused = Err(PacketError::Peer(Incapable::Operation(Op(99))));
+    assert_eq!((sent, out.len(), out.signals()), (refused, 0, 0));
     // A result without a form must not tear the tuple apart.
     let result = Term::from(vec![Term::from(1), Term::from(f64::NAN)]);
     let reply = Control::SpawnReply { request: our_ref(), to: them(), flags: 0, result };
@@ -362,8 +421,8 @@ fn controls() -> impl Strategy<Value = Control> {
         (pids(), references()).prop_map(|(from, alias)| Control::AliasSend { from, alias }),
         two().prop_map(|(from, to)| Control::Link { from, to }),
         two().prop_map(|(from, to)| Control::Unlink { from, to }),
-        (any::<u64>(), two()).prop_map(|(id, (from, to))| Control::UnlinkId { id, from, to }),
-        (any::<u64>(), two()).prop_map(|(id, (from, to))| Control::UnlinkIdAck { id, from, to }),
+        (1..=u64::MAX, two()).prop_map(|(id, (from, to))| Control::UnlinkId { id, from, to }),
+        (1..=u64::MAX, two()).prop_map(|(id, (from, to))| Control::UnlinkIdAck { id, from, to }),
         two().prop_map(|(from, to)| Control::Exit { from, to }),
         two().prop_map(|(from, to)| Control::Exit2 { from, to }),
         two().prop_map(|(leader, to)| Control::GroupLeader { leader, to }),
@@ -390,7 +449,7 @@ fn controls() -> impl Strategy<Value = Control> {
 }
 
 fn signals(stream: &[u8], cut: usize) -> Result<Vec<Signal>, LinkError> {
-    let mut inbound = Inbound::new(Inbound::DEFAULT_MAX_FRAME);
+    let mut inbound = Inbound::new(InboundLimits::DEFAULT);
     let mut signals = Vec::new();
     for part in stream.chunks(cut) {
         inbound.buffer().extend_from_slice(part);
@@ -410,7 +469,7 @@ proptest! {
         messages in vec((controls(), small_terms(), any::<bool>()), 0..8),
         cut in 1usize..200,
     ) {
-        let mut out = Outbound::new();
+        let mut out = Outbound::new(PLAIN);
         for (control, payload, tick) in &messages {
             out.send(control, |bytes| write_term(bytes, payload)).unwrap();
             if *tick {
@@ -446,7 +505,7 @@ proptest! {
         payload in small_terms(),
         wrong in vec((any::<prop::sample::Index>(), any::<u8>()), 1..4),
     ) {
-        let mut out = Outbound::new();
+        let mut out = Outbound::new(PLAIN);
         out.send(&control, |bytes| write_term(bytes, &payload)).unwrap();
         let mut body = out.take(Vec::new()).split_off(4);
         for (at, byte) in wrong {

@@ -19,19 +19,29 @@ use flitch_etf::{Atom, Pid, Reference, Term, decode, encode};
 use flitch_handshake::Flags;
 use util::otp::{Erl, Link};
 use util::scenario::{MODERN, OLD, Step};
-use util::{line, our_ref, read, us};
+use util::{PLAIN, line, our_ref, read, us};
 
 #[test]
 fn everything_that_a_node_says_is_understood() {
     let erl = Erl::start();
-    play(&mut Link::to(&erl, Flags::OFFERED), MODERN, "otp25");
+    play(&mut Link::to(&erl, PLAIN), MODERN, "otp25");
 }
 
 #[test]
 fn what_a_node_says_to_an_older_one_is_understood() {
     let erl = Erl::start();
-    let newer = Flags::SEND_SENDER.with(Flags::EXIT_PAYLOAD).with(Flags::UNLINK_ID);
-    play(&mut Link::to(&erl, Flags::OFFERED.without(newer)), OLD, "otp25-to-older");
+    let newer = Flags::SEND_SENDER.with(Flags::EXIT_PAYLOAD);
+    if erl.otp() < 26 {
+        play(&mut Link::to(&erl, PLAIN.without(newer | Flags::UNLINK_ID)), OLD, "otp25-to-older");
+    } else {
+        // UNLINK_ID is mandatory there.
+        let steps = OLD.iter().map(|(step, lines)| match *step {
+            "unlink" => ("unlink", ["UNLINK_ID id them us"].as_slice()),
+            step => (step, *lines),
+        });
+        let steps: Vec<Step> = steps.collect();
+        play(&mut Link::to(&erl, PLAIN.without(newer)), &steps, "newer-to-older");
+    }
 }
 
 fn play(link: &mut Link, steps: &[Step], name: &str) {
@@ -61,7 +71,7 @@ struct Talk {
 impl Talk {
     fn start() -> Self {
         let erl = Erl::start();
-        Self { link: Link::to(&erl, Flags::OFFERED), _erl: erl }
+        Self { link: Link::to(&erl, PLAIN), _erl: erl }
     }
 
     /// The next signals, as sorted lines: those of two processes have no order.

@@ -244,7 +244,7 @@ pub use atoms::{AtomTable, NoAtoms};
 pub use de::{
     DeError, from_bytes, from_bytes_with, from_slice, from_slice_with, read_value, read_value_with,
 };
-pub use decode::{decode, decode_with};
+pub use decode::{AtomSpan, AtomWalk, decode, decode_with};
 pub use encode::{
     encode, write_integer, write_pid, write_reference, write_term, write_tuple_header,
 };

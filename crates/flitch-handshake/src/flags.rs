@@ -134,23 +134,26 @@ impl Flags {
     pub const MANDATORY_26: Self =
         Self::all_of(&[Self::MANDATORY_25, Self::V4_NC, Self::UNLINK_ID]);
 
-    /// What this project offers as a hidden node: enough for every release from OTP 25 on.
+    /// What this project offers as a hidden node: all that a release from OTP 25 to 29 offers.
     ///
-    /// Left out on purpose: [`Self::PUBLISHED`] (visible nodes add it),
-    /// [`Self::DIST_HDR_ATOM_CACHE`] and [`Self::FRAGMENTS`] (a link that can read them adds them),
-    /// [`Self::NAME_ME`] (set where a name is asked for), and the flags of OTP 28 and later.
+    /// Left out on purpose: [`Self::PUBLISHED`] (visible nodes add it) and [`Self::NAME_ME`] (set
+    /// where a name is asked for).
     pub const OFFERED: Self = Self::all_of(&[
         Self::MANDATORY_26,
         Self::MANDATORY_25_DIGEST,
         Self::DIST_MONITOR,
         Self::DIST_MONITOR_NAME,
         Self::UNICODE_IO,
+        Self::DIST_HDR_ATOM_CACHE,
         Self::SMALL_ATOM_TAGS,
         Self::SEND_SENDER,
         Self::BIG_SEQTRACE_LABELS,
         Self::EXIT_PAYLOAD,
+        Self::FRAGMENTS,
         Self::SPAWN,
         Self::ALIAS,
+        Self::ALTACT_SIG,
+        Self::NATIVE_RECORDS,
     ]);
 
     /// What this project insists on: the term formats that it writes without asking.
@@ -285,8 +288,8 @@ mod tests {
     #[test]
     fn bits_are_those_that_an_otp_25_node_reports_of_itself() {
         assert_eq!(Flags::MANDATORY_25, OTP_25_MANDATORY);
-        let theirs_alone = Flags::DIST_HDR_ATOM_CACHE | Flags::FRAGMENTS;
-        assert_eq!(OTP_25_DEFAULT, Flags::OFFERED | theirs_alone);
+        let of_28_and_29 = Flags::ALTACT_SIG | Flags::NATIVE_RECORDS;
+        assert_eq!(OTP_25_DEFAULT, Flags::OFFERED.without(of_28_and_29));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, MutexGuard};
 
-use flitch_dist::{Control, Target};
+use flitch_dist::{Control, Lane, Target};
 use flitch_etf::{Atom, Pid, Reference, Term};
 use tokio_util::sync::CancellationToken;
 
@@ -21,7 +21,7 @@ impl Node {
         }
         let control = Control::Link { from: entry.pid.clone(), to: pid.clone() };
         if pid.node == self.identity().atom {
-            return self.signal_with(&pid.node, &control, no_payload);
+            return self.signal_bare(&pid.node, &control);
         }
         let (node, entry, pid) = (self.clone(), Arc::clone(entry), pid.clone());
         self.reach_and(pid.node.clone(), move |connected| match connected {
@@ -42,7 +42,7 @@ impl Node {
         let control = Control::UnlinkId { id, from: entry.pid.clone(), to: pid.clone() };
         if pid.node == self.identity().atom {
             if entry.bonds().unlink(pid, id) {
-                self.signal_with(&pid.node, &control, no_payload);
+                self.signal_bare(&pid.node, &control);
             }
             return;
         }
@@ -81,7 +81,7 @@ impl Node {
         let control =
             Control::Monitor { from, target: target.clone(), reference: reference.clone() };
         if node == self.identity().atom {
-            self.signal_with(&node, &control, no_payload);
+            self.signal_bare(&node, &control);
             return reference;
         }
         let (this, entry, made) = (self.clone(), Arc::clone(entry), reference.clone());
@@ -108,7 +108,7 @@ impl Node {
             link.bonds().watching.remove(reference);
         }
         let (from, reference) = (from.clone(), reference.clone());
-        self.signal_with(node, &Control::Demonitor { from, target, reference }, no_payload);
+        self.signal_bare(node, &Control::Demonitor { from, target, reference });
     }
 
     /// `exit(Pid, Reason)`, from nobody in particular.
@@ -177,7 +177,8 @@ impl Node {
             let node = watcher.pid.node.clone();
             let target = watcher.target;
             let down = Control::MonitorExit { target, to: watcher.pid, reference };
-            self.signal(&node, &down, reason);
+            // One that names the process by its name does not say who sends it.
+            self.signal_in(Lane::of(pid), &node, &down, reason);
         }
         for (reference, watched) in bonds.watching {
             self.undo_monitor(pid, &reference, watched.target, &watched.node);

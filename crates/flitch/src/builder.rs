@@ -6,6 +6,7 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 
+use flitch_dist::InboundLimits;
 use flitch_name::{Creation, NodeName};
 
 use crate::cookie::{Cookie, CookieError};
@@ -155,9 +156,27 @@ impl NodeBuilder {
         self
     }
 
-    /// The largest message that is accepted, in bytes. 64 MiB unless given.
+    /// `net_tickintensity`: how often a quiet link ticks in one [`net_ticktime`](Self::net_ticktime).
+    /// 4 times unless given.
+    pub fn net_tickintensity(mut self, ticks: u32) -> Self {
+        self.settings.tickintensity = ticks;
+        self
+    }
+
+    /// The largest message that is accepted, in bytes. Unless given, 256 MiB in fragments, as all
+    /// BEAMs send it, and 64 MiB in one piece. Messages that have begun and not ended may take
+    /// twice as much, all together, on one link.
     pub fn max_message(mut self, bytes: usize) -> Self {
-        self.settings.max_frame = bytes;
+        let unfinished = bytes.saturating_mul(2);
+        self.settings.inbound =
+            InboundLimits { frame: bytes, message: bytes, unfinished, ..InboundLimits::DEFAULT };
+        self
+    }
+
+    /// How many links and monitors a peer may have made to processes of ours, and these to its
+    /// processes. 2²⁰ unless given; a peer that makes more loses its link.
+    pub fn max_bonds(mut self, count: usize) -> Self {
+        self.settings.max_bonds = count;
         self
     }
 

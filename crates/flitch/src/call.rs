@@ -5,11 +5,12 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use flitch_dist::{Control, SpawnRequest, Target};
+use flitch_dist::{Control, Incapable, Lane, PacketError, SpawnRequest, Target};
 use flitch_etf::{
     Atom, DeError, ImproperList, Reference, SerError, Term, write_pid, write_term,
     write_tuple_header, write_value,
 };
+use flitch_handshake::Flags;
 use flitch_name::NodeName;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -19,6 +20,7 @@ use crate::calls::{Outcome, Waiting};
 use crate::dest::{Dest, DestError};
 use crate::dial::ConnectError;
 use crate::node::Node;
+use crate::outbox::NotSent;
 use crate::peer_link::PeerLink;
 use crate::router::no_payload;
 
@@ -35,6 +37,9 @@ pub enum SendError {
     /// The message has no form on the wire.
     #[error("the message cannot be encoded: {0}")]
     Encode(#[from] SerError),
+    /// The node could not read the message.
+    #[error(transparent)]
+    Incapable(#[from] Incapable),
 }
 
 /// Why a call gave no answer.
@@ -50,6 +55,9 @@ pub enum CallError {
     /// The request has no form on the wire.
     #[error("the request cannot be encoded: {0}")]
     Encode(#[from] SerError),
+    /// The node could not read the request.
+    #[error(transparent)]
+    Incapable(#[from] Incapable),
     /// No such process.
     #[error("no such process")]
     NoProc,
@@ -145,15 +153,12 @@ impl Node {
         let mut bytes = Vec::new();
         write(&mut bytes)?;
         let Some(node) = self.remote(dest)? else {
-            self.signal_with(&self.identity().atom, &control, |out| {
-                out.append(&mut bytes);
-                Ok::<_, SerError>(())
-            });
+            self.send_here(&control, &bytes);
             return Ok(());
         };
         // A link that closed before it took the message is as one that was not there.
         while let Taken::No =
-            self.push_when_room(&*self.reach(&node).await?, &control, &bytes).await
+            self.push_when_room(&*self.reach(&node).await?, &control, &bytes).await?
         {}
         Ok(())
     }
@@ -206,10 +211,15 @@ impl Node {
         Atom::from_static("$gen_call").write_to(&mut bytes);
         write_tuple_header(&mut bytes, 2).map_err(SerError::from)?;
         write_pid(&mut bytes, &caller);
-        let tag = ImproperList::term(vec![Term::atom("alias")], reference.into());
+        let alias = call.link.as_ref().is_none_or(|link| link.flags.contains(Flags::ALIAS));
+        let tag = match alias {
+            true => ImproperList::term(vec![Term::atom("alias")], reference.into()),
+            // The answer comes to the caller's pid then.
+            false => reference.into(),
+        };
         write_term(&mut bytes, &tag).map_err(SerError::from)?;
         bytes.extend_from_slice(&request);
-        call.send(&control, &bytes).await;
+        call.send(&control, &bytes).await?;
         Ok(call.outcome().await)
     }
 
@@ -228,18 +238,28 @@ impl Node {
     }
 
     /// Puts a message on a link as soon as there is room on it.
-    async fn push_when_room(&self, link: &PeerLink, control: &Control, bytes: &[u8]) -> Taken {
-        let write = |out: &mut Vec<u8>| {
-            out.extend_from_slice(bytes);
-            Ok::<_, Infallible>(())
-        };
-        match link.outbox.push_when_room(control, write).await {
+    async fn push_when_room(
+        &self,
+        link: &PeerLink,
+        control: &Control,
+        bytes: &[u8],
+    ) -> Result<Taken, Incapable> {
+        let lane = self.lane(control);
+        match link.outbox.push_when_room(lane, control, |out| copy(out, bytes)).await {
             Ok(()) => {
                 self.stats().sent.fetch_add(1, Ordering::Relaxed);
-                Taken::Yes
+                Ok(Taken::Yes)
             }
-            Err(_) => Taken::No,
+            Err(NotSent::Encode(PacketError::Peer(incapable))) => Err(incapable),
+            Err(_) => Ok(Taken::No),
         }
+    }
+
+    /// Delivers a message to a process of this node.
+    fn send_here(&self, control: &Control, bytes: &[u8]) {
+        let here = &self.identity().atom;
+        // What is encoded already always has a form here.
+        let _ = self.try_signal(Lane::NONE, here, control, |out| copy(out, bytes));
     }
 
     /// Runs `module:function(arguments…)` on another node, as `erpc:call` does. What it prints
@@ -312,7 +332,7 @@ impl Node {
         let mut bytes = Vec::new();
         write_term(&mut bytes, &Term::from(inner.to_vec())).map_err(SerError::from)?;
         let mut call = self.begin(Some(link), request);
-        call.send(&Control::SpawnRequest(Box::new(spawn)), &bytes).await;
+        call.send(&Control::SpawnRequest(Box::new(spawn)), &bytes).await?;
         Ok(call.outcome().await)
     }
 }
@@ -360,6 +380,11 @@ fn rpc_result<R: DeserializeOwned>(reason: &Term) -> Result<R, RpcError> {
     }
 }
 
+fn copy(out: &mut Vec<u8>, bytes: &[u8]) -> Result<(), Infallible> {
+    out.extend_from_slice(bytes);
+    Ok(())
+}
+
 /// Whether a link took a message.
 enum Taken {
     Yes,
@@ -388,22 +413,20 @@ impl Call<'_> {
     }
 
     /// Sends the request. A link that is closed ends the call without our doing.
-    async fn send(&self, control: &Control, bytes: &[u8]) {
+    async fn send(&self, control: &Control, bytes: &[u8]) -> Result<(), Incapable> {
         match &self.link {
-            Some(link) => {
-                self.node.push_when_room(link, control, bytes).await;
+            Some(link) => self.node.push_when_room(link, control, bytes).await.map(|_| ()),
+            None => {
+                self.node.send_here(control, bytes);
+                Ok(())
             }
-            None => self.node.signal_with(&self.node.identity().atom, control, |out| {
-                out.extend_from_slice(bytes);
-                Ok::<_, Infallible>(())
-            }),
         }
     }
 
     fn signal(&self, control: &Control) {
         match &self.link {
             Some(link) => self.node.push(link, control, no_payload),
-            None => self.node.signal_with(&self.node.identity().atom, control, no_payload),
+            None => self.node.signal_bare(&self.node.identity().atom, control),
         }
     }
 

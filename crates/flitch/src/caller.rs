@@ -4,7 +4,7 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use flitch_dist::Control;
+use flitch_dist::{Control, Lane, PacketError};
 use flitch_etf::{
     DeError, Pid, Reader, SerError, Term, write_term, write_tuple_header, write_value,
 };
@@ -49,18 +49,14 @@ impl From {
         }
     }
 
-    /// Sends `{Tag, Answer}`, to the alias in the tag if there is one.
+    /// Sends `{Tag, Answer}`, to the alias in the tag if there is one. An answer that has no form
+    /// is an error of ours, and nothing is sent then.
     pub(crate) fn answer(
         &self,
         node: &Node,
         us: &Pid,
         write: impl FnOnce(&mut Vec<u8>) -> Result<(), SerError>,
-    ) -> Result<(), SerError> {
-        // Encoded before it is sent: an answer that has no form is an error of ours.
-        let mut bytes = Vec::new();
-        write_tuple_header(&mut bytes, 2)?;
-        write_term(&mut bytes, &self.tag)?;
-        write(&mut bytes)?;
+    ) -> Result<(), PacketError<SerError>> {
         let alias = match &self.tag {
             Term::ImproperList(_) => tag_reference(&self.tag),
             _ => None,
@@ -69,11 +65,11 @@ impl From {
             Some(alias) => Control::AliasSend { from: us.clone(), alias },
             None => Control::Send { from: Some(us.clone()), to: self.pid.clone() },
         };
-        node.signal_with(&self.pid.node, &control, |out| {
-            out.append(&mut bytes);
-            Ok::<_, SerError>(())
-        });
-        Ok(())
+        node.try_signal(Lane::of(us), &self.pid.node, &control, |out| {
+            write_tuple_header(out, 2)?;
+            write_term(out, &self.tag)?;
+            write(out)
+        })
     }
 
     /// Ends the call with an exit: the monitor that the caller holds goes off.
@@ -91,7 +87,7 @@ impl From {
             let at = watcher.pid.node.clone();
             let target = watcher.target;
             let down = Control::MonitorExit { target, to: watcher.pid, reference };
-            node.signal(&at, &down, reason);
+            node.signal_in(Lane::of(&entry.pid), &at, &down, reason);
         }
     }
 }

@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use flitch_dist::{Inbound, TickAction, Ticker};
 use flitch_handshake::Established;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 
 use crate::dial::ConnectError;
-use crate::node::Node;
+use crate::node::{Node, Settings};
 use crate::peer_link::{CloseReason, PeerLink};
 use crate::peers::Verdict;
 
@@ -29,16 +29,33 @@ const TURNS: u64 = 8;
 /// long we go on to read what one has said that has closed.
 const FAREWELL: Duration = Duration::from_millis(250);
 
+/// A stream of bytes that a link can go over: both directions at once.
+pub(crate) trait Carrier: Send + 'static {
+    type Reader: AsyncRead + Unpin + Send;
+    type Writer: AsyncWrite + Unpin + Send;
+
+    fn halves(self) -> (Self::Reader, Self::Writer);
+}
+
+impl Carrier for TcpStream {
+    type Reader = OwnedReadHalf;
+    type Writer = OwnedWriteHalf;
+
+    fn halves(self) -> (OwnedReadHalf, OwnedWriteHalf) {
+        self.into_split()
+    }
+}
+
 impl Node {
     /// Makes a connection that has finished its handshake the link to its peer, and carries it
     /// until it ends.
     pub(crate) async fn link_up(
         &self,
         established: Established,
-        stream: TcpStream,
+        stream: impl Carrier,
         dialled: bool,
     ) -> Result<(), ConnectError> {
-        let link = Arc::new(PeerLink::new(&established, dialled, self.settings().link_limit));
+        let link = Arc::new(PeerLink::new(&established, dialled, self.settings()));
         loop {
             match self.peers().established(self.name(), &link) {
                 Verdict::Up => break,
@@ -75,10 +92,10 @@ impl Drop for Up {
     }
 }
 
-async fn carry(node: &Node, link: &Arc<PeerLink>, stream: TcpStream, leftover: &[u8]) {
-    let (mut reader, mut writer) = stream.into_split();
-    let clock = Clock::new(node.settings().ticktime);
-    let mut inbound = Inbound::new(node.settings().max_frame);
+async fn carry(node: &Node, link: &Arc<PeerLink>, stream: impl Carrier, leftover: &[u8]) {
+    let (mut reader, mut writer) = stream.halves();
+    let clock = Clock::new(node.settings());
+    let mut inbound = Inbound::new(node.settings().inbound);
     inbound.buffer().extend_from_slice(leftover);
     let broken = tokio::select! {
         () = link.closing() => None,
@@ -103,7 +120,7 @@ async fn carry(node: &Node, link: &Arc<PeerLink>, stream: TcpStream, leftover: &
 
 /// Closes our half and reads on until the peer has closed its own: a stream that is closed with
 /// bytes unread is reset, and a reset takes with it what the peer has not read yet.
-async fn farewell(reader: &mut OwnedReadHalf, writer: &mut OwnedWriteHalf) {
+async fn farewell(reader: &mut (impl AsyncRead + Unpin), writer: &mut (impl AsyncWrite + Unpin)) {
     if writer.shutdown().await.is_ok() {
         let mut sink = [0; 4096];
         while matches!(reader.read(&mut sink).await, Ok(1..)) {}
@@ -113,11 +130,12 @@ async fn farewell(reader: &mut OwnedReadHalf, writer: &mut OwnedWriteHalf) {
 async fn read(
     node: &Node,
     link: &Arc<PeerLink>,
-    stream: &mut OwnedReadHalf,
+    stream: &mut (impl AsyncRead + Unpin),
     inbound: &mut Inbound,
     clock: &Clock,
 ) -> CloseReason {
     let mut turn = 0u64;
+    let mut sweep = Instant::now();
     loop {
         loop {
             match inbound.poll_signal() {
@@ -128,10 +146,21 @@ async fn read(
                 Err(error) => return CloseReason::Protocol(error),
             }
         }
-        match stream.read_buf(inbound.buffer()).await {
-            Ok(0) => return CloseReason::Closed,
-            Ok(_) => clock.received(),
-            Err(error) => return broken(&error),
+        let unfinished = inbound.is_unfinished();
+        let read = stream.read_buf(inbound.buffer());
+        let read = if unfinished { timeout_at(sweep, read).await } else { Ok(read.await) };
+        match read {
+            Ok(Ok(0)) => return CloseReason::Closed,
+            Ok(Ok(_)) => clock.received(),
+            Ok(Err(error)) => return broken(&error),
+            // Whoever sends nothing of its message for so long has died half-way.
+            Err(_) => {
+                let given_up = inbound.sweep();
+                if given_up > 0 {
+                    tracing::warn!(peer = %link.name, given_up, "large messages were never ended");
+                }
+                sweep = after(Instant::now(), clock.ticktime);
+            }
         }
         turn += 1;
         if turn.is_multiple_of(TURNS) {
@@ -141,7 +170,11 @@ async fn read(
     }
 }
 
-async fn write(link: &PeerLink, stream: &mut OwnedWriteHalf, clock: &Clock) -> CloseReason {
+async fn write(
+    link: &PeerLink,
+    stream: &mut (impl AsyncWrite + Unpin),
+    clock: &Clock,
+) -> CloseReason {
     let mut spare = Vec::new();
     loop {
         let bytes = tokio::select! {
@@ -167,7 +200,7 @@ async fn write(link: &PeerLink, stream: &mut OwnedWriteHalf, clock: &Clock) -> C
 /// that reads nothing for the whole `net_ticktime` has not seen our ticks either.
 async fn write_out(
     link: &PeerLink,
-    stream: &mut OwnedWriteHalf,
+    stream: &mut (impl AsyncWrite + Unpin),
     mut bytes: &[u8],
     clock: &Clock,
 ) -> Result<(), CloseReason> {
@@ -218,9 +251,10 @@ struct Clock {
 }
 
 impl Clock {
-    fn new(ticktime: Duration) -> Self {
+    fn new(settings: &Settings) -> Self {
         let now = Instant::now().into_std();
-        Self { ticker: Mutex::new(Ticker::new(ticktime, now)), ticktime }
+        let Settings { ticktime, tickintensity, .. } = *settings;
+        Self { ticker: Mutex::new(Ticker::new(ticktime, tickintensity, now)), ticktime }
     }
 
     fn with<R>(&self, act: impl FnOnce(&mut Ticker, std::time::Instant) -> R) -> R {

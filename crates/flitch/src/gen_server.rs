@@ -4,14 +4,13 @@
 
 use std::future::{Future, ready};
 
-use flitch_dist::{Payload, Target};
-use flitch_etf::{Atom, DeError, Limits, Pid, Reader, Reference, Term, read_value};
+use flitch_dist::{Lane, Payload, Target};
+use flitch_etf::{Atom, DeError, Pid, Reader, Reference, Term, read_value};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::caller::{Caller, From};
 use crate::mailbox::Incoming;
-use crate::node::Node;
 use crate::process::{ExitReason, Process};
 
 /// A server: typed requests in, typed answers out.
@@ -183,12 +182,12 @@ async fn handle<S: GenServer>(
             };
             let at = from.pid.node.clone();
             let caller = Caller::new(process.node.clone(), process.entry.clone(), from);
-            let start = reader.position();
+            let mut request = reader.fork();
             match read_value::<S::Call>(&mut reader) {
                 Ok(call) => server.handle_call(call, caller).await,
-                Err(error) => refuse(process, &payload, start, &error, caller),
+                Err(error) => refuse(process, &mut request, &error, caller),
             }
-            room(&process.node, &at).await;
+            room(process, &at).await;
             None
         }
         Some("$gen_cast") => {
@@ -224,24 +223,16 @@ fn envelope(reader: &mut Reader<'_>) -> Option<Atom> {
 /// Waits until a peer that reads slowly has room for more answers, so that a fast server does not
 /// fill our memory with them. One that does not read at all loses the link when its answers are
 /// too many, and holds up nobody else.
-async fn room(node: &Node, peer: &Atom) {
-    if let Some(link) = node.peers().link(peer) {
-        link.outbox.room().await;
+async fn room(process: &Process, peer: &Atom) {
+    if let Some(link) = process.node.peers().link(peer) {
+        link.outbox.room(Lane::of(process.pid())).await;
     }
 }
 
 /// A call that cannot be decoded: its caller gets what a missing function clause gives.
-fn refuse<R>(
-    process: &Process,
-    payload: &Payload,
-    start: usize,
-    error: &DeError,
-    caller: Caller<R>,
-) {
+fn refuse<R>(process: &Process, request: &mut Reader<'_>, error: &DeError, caller: Caller<R>) {
     tracing::warn!(process = %process.pid(), %error, "a call cannot be decoded");
-    let bytes = payload.bytes().slice(start.min(payload.len())..);
-    let limits = Limits::DEFAULT;
-    let request = Reader::of_shared(&bytes).with_limits(limits).term().unwrap_or_default();
+    let request = request.term().unwrap_or_default();
     let arguments = Term::from(vec![request, Term::from(error.to_string())]);
     let frame = (Term::atom("flitch"), Term::atom("handle_call"), arguments, Term::empty_list());
     let stack = Term::from(vec![Term::from(frame)]);

@@ -64,7 +64,7 @@ pub use processes::RegisterError;
 pub use registration::Epmd;
 pub use system::Output;
 
-pub use flitch_dist::{Payload, Target};
+pub use flitch_dist::{Incapable, Payload, Target};
 pub use flitch_epmd as epmd;
 pub use flitch_etf as etf;
 pub use flitch_etf::{Atom, Binary, Map, Pid, Port, Reference, Term, term};

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use flitch_dist::{Inbound, Ticker};
+use flitch_dist::{InboundLimits, Ticker};
 use flitch_etf::{Pid, Term};
 use flitch_handshake::{self as handshake, Flags};
 use flitch_name::{Creation, NodeName};
@@ -65,7 +65,9 @@ pub(crate) struct Settings {
     pub(crate) visible: bool,
     pub(crate) ticktime: Duration,
     pub(crate) setup_timeout: Duration,
-    pub(crate) max_frame: usize,
+    pub(crate) tickintensity: u32,
+    pub(crate) inbound: InboundLimits,
+    pub(crate) max_bonds: usize,
     pub(crate) link_limit: usize,
     pub(crate) mailbox_limit: usize,
     pub(crate) peer_port: PeerPort,
@@ -78,7 +80,9 @@ impl Default for Settings {
             visible: false,
             ticktime: Ticker::DEFAULT_TICKTIME,
             setup_timeout: handshake::Config::NET_SETUPTIME,
-            max_frame: Inbound::DEFAULT_MAX_FRAME,
+            tickintensity: Ticker::DEFAULT_INTENSITY,
+            inbound: InboundLimits::DEFAULT,
+            max_bonds: 1 << 20,
             link_limit: 16 << 20,
             mailbox_limit: 256 << 20,
             peer_port: PeerPort::Epmd(flitch_epmd::address::DEFAULT_PORT),

@@ -1,12 +1,14 @@
 //! What waits to be written to a link: one buffer that everybody appends to.
 //!
-//! Senders encode straight into the buffer; the writer takes all that has gathered and writes it
+//! Senders encode without a lock and append; the writer takes all that has gathered and writes it
 //! at once. So many small replies become one write, and nothing is queued twice.
 
+use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use flitch_dist::{Control, Outbound};
+use flitch_dist::{Control, Lane, Outbound, Packet, PacketError};
+use flitch_handshake::Flags;
 use tokio::sync::Notify;
 
 /// The buffer and its two bells.
@@ -17,6 +19,7 @@ pub(crate) struct Outbox {
     /// Rung when there is room again.
     drained: Notify,
     limit: usize,
+    flags: Flags,
     /// The peer takes nothing at the moment.
     stalled: AtomicBool,
 }
@@ -29,14 +32,10 @@ struct State {
 }
 
 impl State {
-    fn append<E>(
-        &mut self,
-        control: &Control,
-        write: impl FnOnce(&mut Vec<u8>) -> Result<(), E>,
-    ) -> Result<bool, NotSent<E>> {
-        let first = self.outbound.is_empty();
-        self.outbound.send(control, write).map_err(NotSent::Encode)?;
-        Ok(first)
+    /// Whether a signal of this lane, and of this size, has not too much before it.
+    fn has_room(&self, lane: Lane, large: bool, limit: usize) -> bool {
+        let before = if large { self.outbound.len() } else { self.outbound.ahead_of(lane) };
+        before <= limit
     }
 }
 
@@ -47,8 +46,13 @@ pub(crate) enum NotSent<E> {
     Closed,
     /// The peer does not read, and more waits than a link may hold.
     Overflow,
-    /// The message could not be encoded.
-    Encode(E),
+    /// The message could not be encoded, or not for this peer.
+    Encode(PacketError<E>),
+}
+
+thread_local! {
+    /// A packet to encode into, so that a small message costs no allocation.
+    static PACKET: Cell<Option<Packet>> = const { Cell::new(None) };
 }
 
 impl Outbox {
@@ -56,13 +60,15 @@ impl Outbox {
     /// counting what the writer holds.
     const HARD_LIMIT: usize = 4;
 
-    pub(crate) fn new(limit: usize) -> Self {
-        let state = State { outbound: Outbound::new(), closed: false, writing: 0 };
+    /// For a link to a peer with these flags.
+    pub(crate) fn new(limit: usize, flags: Flags) -> Self {
+        let state = State { outbound: Outbound::new(flags), closed: false, writing: 0 };
         Self {
             state: Mutex::new(state),
             filled: Notify::new(),
             drained: Notify::new(),
             limit,
+            flags,
             stalled: AtomicBool::new(false),
         }
     }
@@ -71,25 +77,46 @@ impl Outbox {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Appends a control message and the payload that `write` writes, without waiting.
-    pub(crate) fn push<E>(
+    fn encode<E>(
         &self,
+        lane: Lane,
         control: &Control,
         write: impl FnOnce(&mut Vec<u8>) -> Result<(), E>,
-    ) -> Result<(), NotSent<E>> {
-        let mut state = self.lock();
-        if state.closed {
-            return Err(NotSent::Closed);
-        }
-        let waiting = state.outbound.len().saturating_add(state.writing);
-        if waiting > self.limit.saturating_mul(Self::HARD_LIMIT) {
-            return Err(NotSent::Overflow);
-        }
-        let first = state.append(control, write)?;
+    ) -> Result<Packet, NotSent<E>> {
+        // Taken out: what is encoded may send something itself.
+        let mut packet = PACKET.take().unwrap_or_default();
+        packet.encode(self.flags, control, write).map_err(NotSent::Encode)?;
+        packet.set_lane(lane);
+        Ok(packet)
+    }
+
+    fn append(&self, mut state: MutexGuard<'_, State>, mut packet: Packet) {
+        let first = state.outbound.is_empty();
+        state.outbound.push(&mut packet);
         drop(state);
+        PACKET.set(Some(packet));
         if first {
             self.filled.notify_one();
         }
+    }
+
+    /// Appends a control message and the payload that `write` writes, without waiting.
+    pub(crate) fn push<E>(
+        &self,
+        lane: Lane,
+        control: &Control,
+        write: impl FnOnce(&mut Vec<u8>) -> Result<(), E>,
+    ) -> Result<(), NotSent<E>> {
+        let packet = self.encode(lane, control, write)?;
+        let state = self.lock();
+        if state.closed {
+            return Err(NotSent::Closed);
+        }
+        let waiting = state.outbound.queued().saturating_add(state.writing);
+        if waiting > self.limit.saturating_mul(Self::HARD_LIMIT) {
+            return Err(NotSent::Overflow);
+        }
+        self.append(state, packet);
         Ok(())
     }
 
@@ -97,25 +124,24 @@ impl Outbox {
     /// who waited for the same room do not fill it many times over.
     pub(crate) async fn push_when_room<E>(
         &self,
+        lane: Lane,
         control: &Control,
         write: impl FnOnce(&mut Vec<u8>) -> Result<(), E>,
     ) -> Result<(), NotSent<E>> {
+        let packet = self.encode(lane, control, write)?;
+        let large = packet.is_large();
         loop {
             {
-                let mut state = self.lock();
+                let state = self.lock();
                 if state.closed {
                     return Err(NotSent::Closed);
                 }
-                if state.outbound.len() <= self.limit {
-                    let first = state.append(control, write)?;
-                    drop(state);
-                    if first {
-                        self.filled.notify_one();
-                    }
+                if state.has_room(lane, large, self.limit) {
+                    self.append(state, packet);
                     return Ok(());
                 }
             }
-            self.until_drained(|state| state.outbound.len() <= self.limit).await;
+            self.until_drained(|state| state.has_room(lane, large, self.limit)).await;
         }
     }
 
@@ -125,10 +151,11 @@ impl Outbox {
         self.filled.notify_one();
     }
 
-    /// Waits until there is room, the link is closed, or the peer takes nothing at all: who
-    /// serves others too cannot wait for such a peer.
-    pub(crate) async fn room(&self) {
-        self.until_drained(|state| state.outbound.len() <= self.limit || self.is_stalled()).await;
+    /// Waits until there is room for what this lane sends next, the link is closed, or the peer
+    /// takes nothing at all: who serves others too cannot wait for such a peer.
+    pub(crate) async fn room(&self, lane: Lane) {
+        let room = |state: &State| state.has_room(lane, false, self.limit) || self.is_stalled();
+        self.until_drained(room).await;
     }
 
     /// Waits until everything is written, or the link is closed.
@@ -165,20 +192,21 @@ impl Outbox {
     /// For the writer: the bytes that have gathered, in exchange for an empty buffer. `None` when
     /// the link is closed. Calling it says that the bytes before are on the wire.
     pub(crate) async fn next(&self, mut spare: Vec<u8>) -> Option<Vec<u8>> {
-        spare.clear();
         loop {
+            spare.clear();
             {
                 let mut state = self.lock();
                 if state.closed {
                     return None;
                 }
-                state.writing = state.outbound.len();
+                let bytes = state.outbound.take(spare);
+                state.writing = bytes.len();
                 if state.writing > 0 {
-                    let bytes = state.outbound.take(spare);
                     drop(state);
                     self.drained.notify_waiters();
                     return Some(bytes);
                 }
+                spare = bytes;
             }
             self.drained.notify_waiters();
             self.filled.notified().await;
@@ -189,7 +217,7 @@ impl Outbox {
     pub(crate) fn close(&self) {
         let mut state = self.lock();
         state.closed = true;
-        state.outbound = Outbound::new();
+        state.outbound = Outbound::new(self.flags);
         state.writing = 0;
         drop(state);
         self.filled.notify_one();
@@ -207,7 +235,7 @@ mod tests {
 
     fn push(outbox: &Outbox, len: usize) -> Result<(), NotSent<Infallible>> {
         let to = Pid { node: Atom::OK, id: 1, serial: 0, creation: 1 };
-        outbox.push(&Control::Send { from: None, to }, |out| {
+        outbox.push(Lane::NONE, &Control::Send { from: None, to }, |out| {
             out.resize(out.len() + len, 106);
             Ok(())
         })
@@ -215,7 +243,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_gathers_is_taken_at_once() {
-        let outbox = Outbox::new(1000);
+        let outbox = Outbox::new(1000, Flags::NONE);
         push(&outbox, 10).unwrap();
         push(&outbox, 10).unwrap();
         let both = outbox.next(Vec::new()).await.unwrap();
@@ -226,11 +254,11 @@ mod tests {
 
     #[tokio::test]
     async fn a_full_outbox_lets_senders_wait_and_wakes_them_when_it_is_drained() {
-        let outbox = std::sync::Arc::new(Outbox::new(100));
+        let outbox = std::sync::Arc::new(Outbox::new(100, Flags::NONE));
         push(&outbox, 200).unwrap();
         let waiting = tokio::spawn({
             let outbox = std::sync::Arc::clone(&outbox);
-            async move { outbox.room().await }
+            async move { outbox.room(Lane::NONE).await }
         });
         tokio::task::yield_now().await;
         assert!(!waiting.is_finished());
@@ -240,14 +268,14 @@ mod tests {
 
     #[tokio::test]
     async fn who_cannot_wait_is_refused_when_the_peer_does_not_read() {
-        let outbox = Outbox::new(100);
+        let outbox = Outbox::new(100, Flags::NONE);
         push(&outbox, 500).unwrap();
         assert!(matches!(push(&outbox, 1), Err(NotSent::Overflow)));
     }
 
     #[tokio::test]
     async fn many_who_wait_for_the_same_room_do_not_overflow_it_when_it_comes() {
-        let outbox = std::sync::Arc::new(Outbox::new(100));
+        let outbox = std::sync::Arc::new(Outbox::new(100, Flags::NONE));
         push(&outbox, 200).unwrap();
         let send = |outbox: std::sync::Arc<Outbox>| async move {
             let to = Pid { node: Atom::OK, id: 1, serial: 0, creation: 1 };
@@ -255,7 +283,10 @@ mod tests {
                 out.resize(out.len() + 200, 106);
                 Ok::<_, Infallible>(())
             };
-            outbox.push_when_room(&Control::Send { from: None, to }, write).await.unwrap();
+            outbox
+                .push_when_room(Lane::NONE, &Control::Send { from: None, to }, write)
+                .await
+                .unwrap();
         };
         let mut senders = tokio::task::JoinSet::new();
         for _ in 0..20 {
@@ -272,7 +303,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_the_writer_holds_counts_too() {
-        let outbox = Outbox::new(100);
+        let outbox = Outbox::new(100, Flags::NONE);
         push(&outbox, 500).unwrap();
         let held = outbox.next(Vec::new()).await.unwrap();
         assert!(matches!(push(&outbox, 1), Err(NotSent::Overflow)));
@@ -281,10 +312,10 @@ mod tests {
 
     #[tokio::test]
     async fn a_server_does_not_wait_for_a_peer_that_takes_nothing() {
-        let outbox = Outbox::new(100);
+        let outbox = Outbox::new(100, Flags::NONE);
         push(&outbox, 200).unwrap();
         let (room, ()) = tokio::join!(
-            tokio::time::timeout(std::time::Duration::from_secs(5), outbox.room()),
+            tokio::time::timeout(std::time::Duration::from_secs(5), outbox.room(Lane::NONE)),
             async { outbox.set_stalled(true) },
         );
         room.unwrap();
@@ -292,11 +323,11 @@ mod tests {
 
     #[tokio::test]
     async fn a_closed_outbox_wakes_everybody_and_takes_nothing() {
-        let outbox = std::sync::Arc::new(Outbox::new(100));
+        let outbox = std::sync::Arc::new(Outbox::new(100, Flags::NONE));
         push(&outbox, 200).unwrap();
         let waiting = tokio::spawn({
             let outbox = std::sync::Arc::clone(&outbox);
-            async move { tokio::join!(outbox.room(), outbox.flushed()) }
+            async move { tokio::join!(outbox.room(Lane::NONE), outbox.flushed()) }
         });
         tokio::task::yield_now().await;
         outbox.close();
@@ -307,7 +338,7 @@ mod tests {
 
     #[tokio::test]
     async fn flushed_means_that_the_writer_has_come_back_for_more() {
-        let outbox = std::sync::Arc::new(Outbox::new(100));
+        let outbox = std::sync::Arc::new(Outbox::new(100, Flags::NONE));
         push(&outbox, 10).unwrap();
         let bytes = outbox.next(Vec::new()).await.unwrap();
         let waiting = tokio::spawn({

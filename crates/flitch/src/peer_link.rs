@@ -10,6 +10,7 @@ use flitch_name::{Creation, NodeName};
 use tokio_util::sync::CancellationToken;
 
 use crate::identity::node_atom;
+use crate::node::Settings;
 use crate::outbox::Outbox;
 
 /// A connected peer.
@@ -22,6 +23,8 @@ pub(crate) struct PeerLink {
     pub(crate) dialled: bool,
     pub(crate) outbox: Outbox,
     bonds: Mutex<Bonds>,
+    /// How many bonds a peer may have: it makes them for nothing, and we keep them.
+    max_bonds: usize,
     reason: OnceLock<CloseReason>,
     closing: CancellationToken,
     /// Set when everybody has learned of the end.
@@ -42,11 +45,8 @@ pub(crate) struct Bonds {
 }
 
 impl Bonds {
-    /// How many bonds a peer may have: it makes them for nothing, and we keep them.
-    const LIMIT: usize = 1 << 20;
-
-    pub(crate) fn is_full(&self) -> bool {
-        self.links.len() + self.watched.len() + self.watching.len() >= Self::LIMIT
+    pub(crate) fn len(&self) -> usize {
+        self.links.len() + self.watched.len() + self.watching.len()
     }
 }
 
@@ -87,15 +87,16 @@ pub enum CloseReason {
 }
 
 impl PeerLink {
-    pub(crate) fn new(established: &Established, dialled: bool, outbox_limit: usize) -> Self {
+    pub(crate) fn new(established: &Established, dialled: bool, settings: &Settings) -> Self {
         Self {
             name: established.peer.clone(),
             atom: node_atom(&established.peer),
             creation: established.peer_creation,
             flags: established.flags,
             dialled,
-            outbox: Outbox::new(outbox_limit),
+            outbox: Outbox::new(settings.link_limit, established.flags),
             bonds: Mutex::default(),
+            max_bonds: settings.max_bonds,
             reason: OnceLock::new(),
             closing: CancellationToken::new(),
             gone: CancellationToken::new(),
@@ -114,6 +115,17 @@ impl PeerLink {
     /// For binding something new. `None` when the link is gone, and would never tell of its end.
     pub(crate) fn live_bonds(&self) -> Option<MutexGuard<'_, Bonds>> {
         Some(self.bonds()).filter(|bonds| !bonds.over)
+    }
+
+    /// For binding something that the peer wants. `None`, and the end of the link, if it has
+    /// bound too much already.
+    pub(crate) fn bonds_for_peer(&self) -> Option<MutexGuard<'_, Bonds>> {
+        let bonds = self.bonds();
+        if bonds.len() < self.max_bonds {
+            return Some(bonds);
+        }
+        self.close(CloseReason::TooManyBonds);
+        None
     }
 
     /// The link is gone: gives what was bound to it.

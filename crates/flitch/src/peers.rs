@@ -254,6 +254,7 @@ mod tests {
     use flitch_name::Creation;
 
     use super::*;
+    use crate::node::Settings;
 
     fn name(text: &str) -> NodeName {
         text.parse().unwrap()
@@ -267,7 +268,7 @@ mod tests {
             us: LocalNode { name: name("m@h.x"), creation: Creation::new(9) },
             leftover: bytes::Bytes::new(),
         };
-        Arc::new(PeerLink::new(&established, dialled, 1000))
+        Arc::new(PeerLink::new(&established, dialled, &Settings::default()))
     }
 
     #[test]

@@ -1,10 +1,13 @@
 //! Where signals go: from a link, or from here, to the process that they are for.
 
 use std::convert::Infallible;
+use std::fmt::Display;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use flitch_dist::{Control, LinkError, Op, Payload, Signal, Target};
+use flitch_dist::{
+    Altact, Control, Lane, LinkError, Op, PacketError, Payload, Recipient, Signal, Target,
+};
 use flitch_etf::{Atom, DecodeError, DecodeErrorKind, Limits, Pid, Reference, Term, write_term};
 
 use crate::mailbox::Incoming;
@@ -17,33 +20,57 @@ impl Node {
     /// Sends a control message with a term to a node, without waiting. A node that is not
     /// connected does not get it: whatever bound the two has ended with the connection.
     pub(crate) fn signal(&self, node: &Atom, control: &Control, term: &Term) {
-        self.signal_with(node, control, |out| write_term(out, term));
+        self.signal_in(self.lane(control), node, control, term);
     }
 
-    pub(crate) fn signal_with<E: std::fmt::Display>(
+    /// Likewise, in this lane.
+    pub(crate) fn signal_in(&self, lane: Lane, node: &Atom, control: &Control, term: &Term) {
+        let sent = self.try_signal(lane, node, control, |out| write_term(out, term));
+        log_unsent(control, sent);
+    }
+
+    /// Sends a control message without a payload.
+    pub(crate) fn signal_bare(&self, node: &Atom, control: &Control) {
+        let sent = self.try_signal(self.lane(control), node, control, no_payload);
+        log_unsent(control, sent);
+    }
+
+    /// Sends a control message, without waiting, and says if it has no form: nobody gets it then.
+    pub(crate) fn try_signal<E>(
         &self,
+        lane: Lane,
         node: &Atom,
         control: &Control,
         write: impl FnOnce(&mut Vec<u8>) -> Result<(), E>,
-    ) {
+    ) -> Result<(), PacketError<E>> {
         if *node == self.identity().atom {
-            match Payload::encode(write) {
-                Ok(payload) => self.deliver(None, Signal { control: control.clone(), payload }),
-                Err(error) => tracing::error!(%error, "a signal could not be encoded"),
-            }
+            let payload = Payload::encode(write).map_err(PacketError::Payload)?;
+            self.deliver(None, Signal { control: control.clone(), payload, token: None });
         } else if let Some(link) = self.peers().link(node) {
-            self.push(&link, control, write);
+            return self.try_push(&link, lane, control, write);
         }
+        Ok(())
     }
 
-    /// Puts a signal on a link, without waiting and without taking other locks. A peer that does not read loses the link.
-    pub(crate) fn push<E: std::fmt::Display>(
+    /// Puts a signal on a link, without waiting and without taking other locks. A peer that does
+    /// not read loses the link.
+    pub(crate) fn push<E: Display>(
         &self,
         link: &PeerLink,
         control: &Control,
         write: impl FnOnce(&mut Vec<u8>) -> Result<(), E>,
     ) {
-        match link.outbox.push(control, write) {
+        log_unsent(control, self.try_push(link, self.lane(control), control, write));
+    }
+
+    fn try_push<E>(
+        &self,
+        link: &PeerLink,
+        lane: Lane,
+        control: &Control,
+        write: impl FnOnce(&mut Vec<u8>) -> Result<(), E>,
+    ) -> Result<(), PacketError<E>> {
+        match link.outbox.push(lane, control, write) {
             Ok(()) => {
                 if carries_message(control) {
                     self.stats().sent.fetch_add(1, Ordering::Relaxed);
@@ -51,9 +78,27 @@ impl Node {
             }
             Err(NotSent::Closed) => {}
             Err(NotSent::Overflow) => link.close(CloseReason::Overflow),
-            Err(NotSent::Encode(error)) => {
-                tracing::error!(%error, op = ?control.op(), "a signal could not be encoded");
+            Err(NotSent::Encode(error)) => return Err(error),
+        }
+        Ok(())
+    }
+
+    /// What a signal must not overtake: what its sender has sent before. Many send in the name of
+    /// the caller, and expect an order only in what they tell one and the same receiver.
+    pub(crate) fn lane(&self, control: &Control) -> Lane {
+        let Some(from) = control.sender() else { return Lane::NONE };
+        let lane = Lane::of(from);
+        if !self.calls().is_caller(from) {
+            return lane;
+        }
+        match control {
+            Control::Send { to, .. } | Control::Exit2 { to, .. } => {
+                lane.to(&Target::Pid(to.clone()))
             }
+            Control::RegSend { to, .. } => lane.to(&Target::Name(to.clone())),
+            Control::Monitor { target, .. } | Control::Demonitor { target, .. } => lane.to(target),
+            Control::SpawnRequest(request) => lane.to(&request.request),
+            _ => lane,
         }
     }
 
@@ -67,7 +112,7 @@ impl Node {
 
     /// Hands a signal to whom it is for. `link` is where it came from; `None` is here.
     pub(crate) fn deliver(&self, link: Option<&Arc<PeerLink>>, signal: Signal) {
-        let Signal { control, payload } = signal;
+        let Signal { control, payload, .. } = signal;
         if let Some(link) = link {
             if let Some(error) = forged(&control, &link.atom) {
                 return link.close(CloseReason::Protocol(error));
@@ -80,6 +125,7 @@ impl Node {
             Control::Send { to, .. } => self.deliver_message(&Target::Pid(to), payload),
             Control::RegSend { to, .. } => self.deliver_message(&Target::Name(to), payload),
             Control::AliasSend { alias, .. } => self.calls().reply(&alias, payload),
+            Control::Altact(altact) => self.deliver_altact(altact, payload),
             Control::Link { from, to } => self.deliver_link(link, from, &to),
             Control::UnlinkId { id, from, to } => {
                 self.forget_link(link, &to, &from, |bonds| bonds.unlinked_by(&from));
@@ -88,6 +134,9 @@ impl Node {
             }
             Control::UnlinkIdAck { id, from, to } => {
                 self.forget_link(link, &to, &from, |bonds| bonds.acknowledged_by(&from, id));
+            }
+            Control::Unlink { from, to } => {
+                self.forget_link(link, &to, &from, |bonds| bonds.unlinked_by(&from));
             }
             Control::Exit { from, to } => {
                 // One that is being undone is forgotten when that is acknowledged.
@@ -136,16 +185,32 @@ impl Node {
         }
     }
 
+    /// A signal of OTP 28 and later. None of our processes has made a priority alias, without
+    /// which priority is as none.
+    fn deliver_altact(&self, altact: Altact, payload: Payload) {
+        let Altact { from, to, exit, .. } = altact;
+        match to {
+            Recipient::Pid(to) if exit => self.deliver_exit(from, &to, &payload, false),
+            Recipient::Pid(to) => self.deliver_message(&Target::Pid(to), payload),
+            Recipient::Name(name) if exit => {
+                if let Some(entry) = self.processes().by_name(&name) {
+                    self.deliver_exit(from, &entry.pid, &payload, false);
+                }
+            }
+            Recipient::Name(name) => self.deliver_message(&Target::Name(name), payload),
+            // A call of ours has no process that could exit.
+            Recipient::Alias(_) if exit => {}
+            Recipient::Alias(alias) => self.calls().reply(&alias, payload),
+        }
+    }
+
     fn deliver_link(&self, link: Option<&Arc<PeerLink>>, from: Pid, to: &Pid) {
         // The caller lives as long as the node: who is linked to it learns the end of the link.
         if self.calls().is_caller(to) {
             return;
         }
         if let Some(link) = link {
-            let mut bonds = link.bonds();
-            if bonds.is_full() {
-                return link.close(CloseReason::TooManyBonds);
-            }
+            let Some(mut bonds) = link.bonds_for_peer() else { return };
             bonds.links.insert((to.clone(), from.clone()));
         }
         let entry = self.processes().by_pid(to);
@@ -195,10 +260,7 @@ impl Node {
         }
         let entry = self.processes().find(&target);
         if let (Some(link), Some(entry)) = (link, &entry) {
-            let mut bonds = link.bonds();
-            if bonds.is_full() {
-                return link.close(CloseReason::TooManyBonds);
-            }
+            let Some(mut bonds) = link.bonds_for_peer() else { return };
             let before = bonds.watched.insert(reference.clone(), entry.pid.clone());
             drop(bonds);
             // One reference twice: the later monitor counts, and nothing of the earlier is left.
@@ -272,6 +334,8 @@ fn forged(control: &Control, peer: &Atom) -> Option<LinkError> {
         Control::Link { from, .. }
         | Control::UnlinkId { from, .. }
         | Control::UnlinkIdAck { from, .. }
+        | Control::Unlink { from, .. }
+        | Control::Altact(Altact { from, exit: true, .. })
         | Control::Exit { from, .. }
         | Control::Exit2 { from, .. }
         | Control::Monitor { from, .. }
@@ -292,7 +356,20 @@ fn reason_term(payload: &Payload) -> Term {
 }
 
 fn carries_message(control: &Control) -> bool {
-    matches!(control, Control::Send { .. } | Control::RegSend { .. } | Control::AliasSend { .. })
+    matches!(
+        control,
+        Control::Send { .. }
+            | Control::RegSend { .. }
+            | Control::AliasSend { .. }
+            | Control::Altact(Altact { exit: false, .. })
+    )
+}
+
+/// Nobody waits for a signal that is not a message, nor learns that it has no form.
+fn log_unsent<E: Display>(control: &Control, sent: Result<(), PacketError<E>>) {
+    if let Err(error) = sent {
+        tracing::error!(%error, op = ?control.op(), "a signal could not be encoded");
+    }
 }
 
 /// For control messages without a payload.

@@ -2,11 +2,10 @@
 
 use flitch_etf::{DecodeError, DecodeErrorKind, Reader, Term, write_pid};
 
-use super::{Control, Fields, Inline, Op, write_op, write_term_field};
+use super::{Control, Fields, Form, Op, write_term_field};
 
-pub(super) fn read(op: Op, mut fields: Fields<'_, '_>) -> Result<(Control, Inline), DecodeError> {
-    let mut inline = None;
-    let control = match op {
+pub(super) fn read(op: Op, fields: &mut Fields<'_, '_>) -> Result<Control, DecodeError> {
+    Ok(match op {
         Op::LINK => {
             let from = fields.pid()?;
             Control::Link { from, to: fields.pid()? }
@@ -25,59 +24,73 @@ pub(super) fn read(op: Op, mut fields: Fields<'_, '_>) -> Result<(Control, Inlin
             let from = fields.pid()?;
             Control::UnlinkIdAck { id, from, to: fields.pid()? }
         }
-        Op::EXIT | Op::EXIT_TT | Op::EXIT2 | Op::EXIT2_TT => {
+        Op::EXIT
+        | Op::EXIT_TT
+        | Op::EXIT2
+        | Op::EXIT2_TT
+        | Op::PAYLOAD_EXIT
+        | Op::PAYLOAD_EXIT_TT
+        | Op::PAYLOAD_EXIT2
+        | Op::PAYLOAD_EXIT2_TT => {
             let (from, to) = (fields.pid()?, fields.pid()?);
-            if matches!(op, Op::EXIT_TT | Op::EXIT2_TT) {
-                // The token stands before the reason.
-                fields.skip()?;
-            }
-            inline = Some(fields.range()?);
+            read_token_and_reason(op, fields)?;
             match op {
-                Op::EXIT | Op::EXIT_TT => Control::Exit { from, to },
+                Op::EXIT | Op::EXIT_TT | Op::PAYLOAD_EXIT | Op::PAYLOAD_EXIT_TT => {
+                    Control::Exit { from, to }
+                }
                 _ => Control::Exit2 { from, to },
             }
-        }
-        Op::PAYLOAD_EXIT | Op::PAYLOAD_EXIT_TT => {
-            let from = fields.pid()?;
-            Control::Exit { from, to: fields.pid()? }
-        }
-        Op::PAYLOAD_EXIT2 | Op::PAYLOAD_EXIT2_TT => {
-            let from = fields.pid()?;
-            Control::Exit2 { from, to: fields.pid()? }
         }
         Op::GROUP_LEADER => {
             let leader = fields.pid()?;
             Control::GroupLeader { leader, to: fields.pid()? }
         }
         other => Control::Unknown(other),
-    };
-    Ok((fields.end(control)?, inline))
+    })
 }
 
-pub(super) fn write(control: &Control, out: &mut Vec<u8>) {
+/// The token stands before the reason.
+fn read_token_and_reason(op: Op, fields: &mut Fields<'_, '_>) -> Result<(), DecodeError> {
+    if matches!(op, Op::EXIT_TT | Op::EXIT2_TT | Op::PAYLOAD_EXIT_TT | Op::PAYLOAD_EXIT2_TT) {
+        fields.read_token()?;
+    }
+    if matches!(op, Op::EXIT | Op::EXIT_TT | Op::EXIT2 | Op::EXIT2_TT) {
+        fields.read_reason()?;
+    }
+    Ok(())
+}
+
+pub(super) fn write(control: &Control, out: &mut Vec<u8>, form: &Form<'_>) {
     match control {
-        Control::UnlinkId { id, from, to } | Control::UnlinkIdAck { id, from, to } => {
-            write_op(out, 4, control.op());
+        Control::UnlinkId { id, from, to } | Control::UnlinkIdAck { id, from, to }
+            if form.op != Op::UNLINK =>
+        {
+            form.open(out, 3);
             write_term_field(out, &Term::from(*id));
             write_pid(out, from);
             write_pid(out, to);
         }
         Control::Link { from, to }
         | Control::Unlink { from, to }
+        | Control::UnlinkId { from, to, .. }
         | Control::Exit { from, to }
         | Control::Exit2 { from, to }
         | Control::GroupLeader { leader: from, to } => {
-            write_op(out, 3, control.op());
+            form.open(out, 2);
             write_pid(out, from);
             write_pid(out, to);
         }
         _ => {}
     }
+    form.end(out);
 }
 
 /// An id is any positive 64-bit integer.
 fn unlink_id(reader: &mut Reader<'_>) -> Result<u64, DecodeError> {
     let offset = reader.position();
     let kind = DecodeErrorKind::Invalid("an unlink id that is no positive 64-bit integer");
-    u64::try_from(&reader.term()?).map_err(|_| DecodeError { offset, kind })
+    match u64::try_from(&reader.term()?) {
+        Ok(id) if id > 0 => Ok(id),
+        _ => Err(DecodeError { offset, kind }),
+    }
 }

@@ -2,24 +2,26 @@
 //!
 //! Source: `erl_dist_protocol`, "Protocol between Connected Nodes"; one file a family.
 
+mod altact;
 mod exit;
+mod form;
 mod monitor;
 mod op;
 mod send;
+mod signal;
 mod spawn;
 
-use bytes::Bytes;
-use flitch_etf::{
-    Atom, DecodeError, Pid, Reader, Reference, Tag, Term, write_term, write_tuple_header,
-};
+use flitch_etf::{Atom, DecodeError, Pid, Reader, Reference, Tag, Term, write_term};
 
+pub use altact::{Altact, Recipient};
+pub(crate) use form::Form;
 pub use op::Op;
+use signal::Fields;
+pub use signal::Signal;
 pub use spawn::{SPAWNED_LINK, SPAWNED_MONITOR};
 
-use crate::payload::{strip_version, write_version};
-use crate::{LinkError, Payload};
-
-/// A control message. Forms with a trace token are the same message here: the token is dropped.
+/// A control message. Forms with a trace token, or with the payload inside the tuple, are the
+/// same message here: see [`Signal`].
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Control {
@@ -37,14 +39,17 @@ pub enum Control {
         /// The name.
         to: Atom,
     },
-    /// ALIAS_SEND: a message to an alias, which answers to a `gen_server:call` come through. The
-    /// payload is the message.
+    /// ALIAS_SEND, ALTACT_SIG_SEND: a message to an alias, which answers to a `gen_server:call`
+    /// come through. The payload is the message.
     AliasSend {
         /// Who sent it.
         from: Pid,
         /// The alias.
         alias: Reference,
     },
+    /// ALTACT_SIG_SEND, for all that no other message says. The payload is the message or the
+    /// reason.
+    Altact(Altact),
     /// LINK.
     Link {
         /// The process that links.
@@ -210,6 +215,7 @@ impl Control {
             Self::Send { .. } => Op::SEND_SENDER,
             Self::RegSend { .. } => Op::REG_SEND,
             Self::AliasSend { .. } => Op::ALIAS_SEND,
+            Self::Altact(_) => Op::ALTACT_SIG_SEND,
             Self::Link { .. } => Op::LINK,
             Self::Unlink { .. } => Op::UNLINK,
             Self::UnlinkId { .. } => Op::UNLINK_ID,
@@ -234,6 +240,7 @@ impl Control {
             Self::Send { .. }
                 | Self::RegSend { .. }
                 | Self::AliasSend { .. }
+                | Self::Altact(_)
                 | Self::Exit { .. }
                 | Self::Exit2 { .. }
                 | Self::MonitorExit { .. }
@@ -241,26 +248,73 @@ impl Control {
         )
     }
 
-    /// Writes the control tuple without the version byte.
-    pub(crate) fn write(&self, out: &mut Vec<u8>) {
+    /// The process that sends it, if the message names it.
+    #[must_use]
+    pub fn sender(&self) -> Option<&Pid> {
         match self {
+            Self::Send { from, .. } => from.as_ref(),
+            Self::RegSend { from, .. }
+            | Self::AliasSend { from, .. }
+            | Self::Altact(Altact { from, .. })
+            | Self::Link { from, .. }
+            | Self::Unlink { from, .. }
+            | Self::UnlinkId { from, .. }
+            | Self::UnlinkIdAck { from, .. }
+            | Self::Exit { from, .. }
+            | Self::Exit2 { from, .. }
+            | Self::Monitor { from, .. }
+            | Self::Demonitor { from, .. }
+            | Self::MonitorExit { target: Target::Pid(from), .. } => Some(from),
+            Self::SpawnRequest(request) => Some(&request.from),
+            Self::GroupLeader { .. }
+            | Self::MonitorExit { .. }
+            | Self::SpawnReply { .. }
+            | Self::Unknown(_) => None,
+        }
+    }
+
+    /// Writes the control tuple in this form, without the version byte and, if the payload is to
+    /// be its last element, without that.
+    pub(crate) fn write(&self, out: &mut Vec<u8>, form: &Form<'_>) {
+        match self {
+            _ if form.op == Op::ALTACT_SIG_SEND => altact::write(self, out, form),
             Self::Send { .. } | Self::RegSend { .. } | Self::AliasSend { .. } => {
-                send::write(self, out);
+                send::write(self, out, form);
             }
             Self::Monitor { .. } | Self::Demonitor { .. } | Self::MonitorExit { .. } => {
-                monitor::write(self, out);
+                monitor::write(self, out, form);
             }
-            Self::SpawnRequest(_) | Self::SpawnReply { .. } => spawn::write(self, out),
-            _ => exit::write(self, out),
+            Self::SpawnRequest(_) | Self::SpawnReply { .. } => spawn::write(self, out, form),
+            _ => exit::write(self, out, form),
         }
     }
 }
 
-/// Opens a control tuple: its arity and operation.
-fn write_op(out: &mut Vec<u8>, arity: u8, op: Op) {
-    // A tuple of so few elements always has a header.
-    let _ = write_tuple_header(out, arity.into());
-    flitch_etf::write_integer(out, op.0.into());
+/// Reads a control tuple; what else it holds is then in `fields`.
+fn read(fields: &mut Fields<'_, '_>) -> Result<Control, DecodeError> {
+    let op = fields.next(Reader::integer)?;
+    // No operation beyond a byte is known.
+    let op = Op(u8::try_from(op).unwrap_or(u8::MAX));
+    let control = match op {
+        Op::SEND
+        | Op::SEND_SENDER
+        | Op::REG_SEND
+        | Op::ALIAS_SEND
+        | Op::SEND_TT
+        | Op::SEND_SENDER_TT
+        | Op::REG_SEND_TT
+        | Op::ALIAS_SEND_TT => send::read(op, fields)?,
+        Op::ALTACT_SIG_SEND => altact::read(fields)?,
+        Op::MONITOR_P | Op::DEMONITOR_P | Op::MONITOR_P_EXIT | Op::PAYLOAD_MONITOR_P_EXIT => {
+            monitor::read(op, fields)?
+        }
+        Op::SPAWN_REQUEST | Op::SPAWN_REQUEST_TT | Op::SPAWN_REPLY | Op::SPAWN_REPLY_TT => {
+            spawn::read(op, fields)?
+        }
+        _ => exit::read(op, fields)?,
+    };
+    fields.end()?;
+    Ok(control)
 }
 
 /// Writes a term that stands in a control tuple. One that has no form gives way to the atom
@@ -271,143 +325,4 @@ fn write_term_field(out: &mut Vec<u8>, term: &Term) {
         out.truncate(start);
         Atom::from_static("badarg").write_to(out);
     }
-}
-
-/// A control message and what it carries. The payload is there exactly if
-/// [`Control::has_payload`].
-#[derive(Clone, Debug, PartialEq)]
-pub struct Signal {
-    /// The control message.
-    pub control: Control,
-    /// The message, reason or arguments; empty for the others.
-    pub payload: Payload,
-}
-
-impl Signal {
-    /// Reads a pass-through message behind its type byte: a control tuple and perhaps a payload,
-    /// each with a version byte.
-    pub(crate) fn read(mut bytes: Bytes) -> Result<Self, LinkError> {
-        strip_version(&mut bytes)?;
-        let mut reader = Reader::of_shared(&bytes);
-        let (control, inline) = read_control(&mut reader)?;
-        let end = reader.position();
-        let payload = match inline {
-            // EXIT and the like carry their reason inside the tuple.
-            Some(reason) => bytes.slice(reason),
-            None if control.has_payload() => {
-                let mut rest = bytes.slice(end..);
-                if rest.is_empty() {
-                    return Err(LinkError::NoPayload(control.op().0));
-                }
-                strip_version(&mut rest)?;
-                rest
-            }
-            None => Bytes::new(),
-        };
-        Ok(Self { control, payload: Payload::of_frame(payload) })
-    }
-}
-
-/// Where a reason stands that is part of the control tuple.
-type Inline = Option<std::ops::Range<usize>>;
-
-fn read_control(reader: &mut Reader<'_>) -> Result<(Control, Inline), DecodeError> {
-    let arity = reader.tuple()?;
-    let mut fields = Fields { reader, left: arity };
-    let op = fields.next(Reader::integer)?;
-    // No operation beyond a byte is known.
-    let op = Op(u8::try_from(op).unwrap_or(u8::MAX));
-    match op {
-        Op::SEND
-        | Op::SEND_SENDER
-        | Op::REG_SEND
-        | Op::ALIAS_SEND
-        | Op::SEND_TT
-        | Op::SEND_SENDER_TT
-        | Op::REG_SEND_TT
-        | Op::ALIAS_SEND_TT => send::read(op, fields).map(|control| (control, None)),
-        Op::MONITOR_P | Op::DEMONITOR_P | Op::MONITOR_P_EXIT | Op::PAYLOAD_MONITOR_P_EXIT => {
-            monitor::read(op, fields)
-        }
-        Op::SPAWN_REQUEST | Op::SPAWN_REQUEST_TT | Op::SPAWN_REPLY | Op::SPAWN_REPLY_TT => {
-            spawn::read(op, fields).map(|control| (control, None))
-        }
-        _ => exit::read(op, fields),
-    }
-}
-
-/// The fields of a control tuple that are still to be read. What is left at the end, such as a
-/// trace token, is moved past.
-struct Fields<'a, 'b> {
-    reader: &'a mut Reader<'b>,
-    left: usize,
-}
-
-impl<'b> Fields<'_, 'b> {
-    fn next<T>(
-        &mut self,
-        read: impl FnOnce(&mut Reader<'b>) -> Result<T, DecodeError>,
-    ) -> Result<T, DecodeError> {
-        match self.left.checked_sub(1) {
-            Some(left) => {
-                self.left = left;
-                read(self.reader)
-            }
-            None => Err(DecodeError {
-                offset: self.reader.position(),
-                kind: flitch_etf::DecodeErrorKind::Invalid("a control tuple with too few fields"),
-            }),
-        }
-    }
-
-    fn pid(&mut self) -> Result<Pid, DecodeError> {
-        self.next(Reader::pid)
-    }
-
-    fn atom(&mut self) -> Result<Atom, DecodeError> {
-        self.next(Reader::atom)
-    }
-
-    fn reference(&mut self) -> Result<Reference, DecodeError> {
-        self.next(Reader::reference)
-    }
-
-    fn target(&mut self) -> Result<Target, DecodeError> {
-        self.next(Target::read)
-    }
-
-    fn skip(&mut self) -> Result<(), DecodeError> {
-        self.next(|reader| reader.skip().map(|_| ()))
-    }
-
-    /// A field that is carried on: where it stands.
-    fn range(&mut self) -> Result<std::ops::Range<usize>, DecodeError> {
-        self.next(|reader| {
-            let start = reader.position();
-            reader.skip()?;
-            Ok(start..reader.position())
-        })
-    }
-
-    fn end(mut self, control: Control) -> Result<Control, DecodeError> {
-        while self.left > 0 {
-            self.skip()?;
-        }
-        Ok(control)
-    }
-}
-
-/// Writes a pass-through message behind its type byte.
-pub(crate) fn write_signal<E>(
-    out: &mut Vec<u8>,
-    control: &Control,
-    write_payload: impl FnOnce(&mut Vec<u8>) -> Result<(), E>,
-) -> Result<(), E> {
-    write_version(out);
-    control.write(out);
-    if control.has_payload() {
-        write_version(out);
-        write_payload(out)?;
-    }
-    Ok(())
 }

@@ -2,29 +2,29 @@
 
 use flitch_etf::{DecodeError, write_pid, write_reference};
 
-use super::{Control, Fields, Inline, Op, write_op};
+use super::{Control, Fields, Form, Op};
 
-pub(super) fn read(op: Op, mut fields: Fields<'_, '_>) -> Result<(Control, Inline), DecodeError> {
+pub(super) fn read(op: Op, fields: &mut Fields<'_, '_>) -> Result<Control, DecodeError> {
     if matches!(op, Op::MONITOR_P_EXIT | Op::PAYLOAD_MONITOR_P_EXIT) {
         let target = fields.target()?;
         let to = fields.pid()?;
         let reference = fields.reference()?;
-        let inline = if op == Op::MONITOR_P_EXIT { Some(fields.range()?) } else { None };
-        let control = Control::MonitorExit { target, to, reference };
-        return Ok((fields.end(control)?, inline));
+        if op == Op::MONITOR_P_EXIT {
+            fields.read_reason()?;
+        }
+        return Ok(Control::MonitorExit { target, to, reference });
     }
     let from = fields.pid()?;
     let target = fields.target()?;
     let reference = fields.reference()?;
-    let control = match op {
+    Ok(match op {
         Op::MONITOR_P => Control::Monitor { from, target, reference },
         _ => Control::Demonitor { from, target, reference },
-    };
-    Ok((fields.end(control)?, None))
+    })
 }
 
-pub(super) fn write(control: &Control, out: &mut Vec<u8>) {
-    write_op(out, 4, control.op());
+pub(super) fn write(control: &Control, out: &mut Vec<u8>, form: &Form<'_>) {
+    form.open(out, 3);
     match control {
         Control::Monitor { from, target, reference }
         | Control::Demonitor { from, target, reference } => {
@@ -39,4 +39,5 @@ pub(super) fn write(control: &Control, out: &mut Vec<u8>) {
         }
         _ => {}
     }
+    form.end(out);
 }

@@ -2,12 +2,12 @@
 
 use flitch_etf::{Atom, DecodeError, write_pid, write_reference};
 
-use super::{Control, Fields, Op, write_op};
+use super::{Control, Fields, Form, Op};
 
 /// The unused field of some tuples: an empty atom.
 const UNUSED: Atom = Atom::from_static("");
 
-pub(super) fn read(op: Op, mut fields: Fields<'_, '_>) -> Result<Control, DecodeError> {
+pub(super) fn read(op: Op, fields: &mut Fields<'_, '_>) -> Result<Control, DecodeError> {
     let control = match op {
         Op::SEND | Op::SEND_TT => {
             fields.skip()?;
@@ -22,38 +22,39 @@ pub(super) fn read(op: Op, mut fields: Fields<'_, '_>) -> Result<Control, Decode
             fields.skip()?;
             Control::RegSend { from, to: fields.atom()? }
         }
-        Op::ALIAS_SEND | Op::ALIAS_SEND_TT => {
+        _ => {
             let from = fields.pid()?;
             Control::AliasSend { from, alias: fields.reference()? }
         }
-        other => Control::Unknown(other),
     };
-    fields.end(control)
+    if matches!(op, Op::SEND_TT | Op::SEND_SENDER_TT | Op::REG_SEND_TT | Op::ALIAS_SEND_TT) {
+        fields.read_token()?;
+    }
+    Ok(control)
 }
 
-pub(super) fn write(control: &Control, out: &mut Vec<u8>) {
+pub(super) fn write(control: &Control, out: &mut Vec<u8>, form: &Form<'_>) {
     match control {
-        Control::Send { from: None, to } => {
-            write_op(out, 3, Op::SEND);
-            UNUSED.write_to(out);
-            write_pid(out, to);
-        }
-        Control::Send { from: Some(from), to } => {
-            write_op(out, 3, Op::SEND_SENDER);
-            write_pid(out, from);
+        Control::Send { from, to } => {
+            form.open(out, 2);
+            match from.as_ref().filter(|_| !matches!(form.op, Op::SEND | Op::SEND_TT)) {
+                Some(from) => write_pid(out, from),
+                None => UNUSED.write_to(out),
+            }
             write_pid(out, to);
         }
         Control::RegSend { from, to } => {
-            write_op(out, 4, Op::REG_SEND);
+            form.open(out, 3);
             write_pid(out, from);
             UNUSED.write_to(out);
             to.write_to(out);
         }
         Control::AliasSend { from, alias } => {
-            write_op(out, 3, Op::ALIAS_SEND);
+            form.open(out, 2);
             write_pid(out, from);
             write_reference(out, alias);
         }
         _ => {}
     }
+    form.end(out);
 }

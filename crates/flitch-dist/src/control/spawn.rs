@@ -5,14 +5,14 @@ use flitch_etf::{
     write_tuple_header,
 };
 
-use super::{Control, Fields, Op, SpawnRequest, write_op, write_term_field};
+use super::{Control, Fields, Form, Op, SpawnRequest, write_term_field};
 
 /// In a SPAWN_REPLY: the new process is linked to the one that asked.
 pub const SPAWNED_LINK: u32 = 1;
 /// In a SPAWN_REPLY: the new process is monitored by the one that asked.
 pub const SPAWNED_MONITOR: u32 = 2;
 
-pub(super) fn read(op: Op, mut fields: Fields<'_, '_>) -> Result<Control, DecodeError> {
+pub(super) fn read(op: Op, fields: &mut Fields<'_, '_>) -> Result<Control, DecodeError> {
     let request = fields.reference()?;
     let control = if matches!(op, Op::SPAWN_REQUEST | Op::SPAWN_REQUEST_TT) {
         let from = fields.pid()?;
@@ -32,7 +32,10 @@ pub(super) fn read(op: Op, mut fields: Fields<'_, '_>) -> Result<Control, Decode
         let flags = fields.next(|reader| unsigned(reader, "flags beyond 32 bits"))?;
         Control::SpawnReply { request, to, flags, result: fields.next(Reader::term)? }
     };
-    fields.end(control)
+    if matches!(op, Op::SPAWN_REQUEST_TT | Op::SPAWN_REPLY_TT) {
+        fields.read_token()?;
+    }
+    Ok(control)
 }
 
 fn unsigned<T: TryFrom<i64>>(
@@ -47,10 +50,10 @@ fn invalid(reader: &Reader<'_>, what: &'static str) -> DecodeError {
     DecodeError { offset: reader.position(), kind: DecodeErrorKind::Invalid(what) }
 }
 
-pub(super) fn write(control: &Control, out: &mut Vec<u8>) {
+pub(super) fn write(control: &Control, out: &mut Vec<u8>, form: &Form<'_>) {
     match control {
         Control::SpawnRequest(spawn) => {
-            write_op(out, 6, Op::SPAWN_REQUEST);
+            form.open(out, 5);
             write_reference(out, &spawn.request);
             write_pid(out, &spawn.from);
             write_pid(out, &spawn.group_leader);
@@ -61,7 +64,7 @@ pub(super) fn write(control: &Control, out: &mut Vec<u8>) {
             write_term_field(out, &spawn.options);
         }
         Control::SpawnReply { request, to, flags, result } => {
-            write_op(out, 5, Op::SPAWN_REPLY);
+            form.open(out, 4);
             write_reference(out, request);
             write_pid(out, to);
             write_integer(out, (*flags).into());
@@ -69,4 +72,5 @@ pub(super) fn write(control: &Control, out: &mut Vec<u8>) {
         }
         _ => {}
     }
+    form.end(out);
 }

@@ -2,7 +2,7 @@
 %%
 %%   erl -name erl@127.0.0.1 -epmd_module flitch_peer -start_epmd false -s flitch_peer
 %%
-%% Prints "port P" when it listens. Whoever is connected as 'flitch@127.0.0.1' (creation 0x0badcafe)
+%% Prints its port and its release when it listens. Whoever is connected as 'flitch@127.0.0.1' (creation 0x0badcafe)
 %% sends the name of a step to the registered name `peer`.
 -module(flitch_peer).
 -export([start/0, victim/1]).
@@ -24,7 +24,7 @@ start() ->
         register(peer, self()),
         process_flag(trap_exit, true),
         put(leader, group_leader()),
-        io:format("port ~w~n", [persistent_term:get(?MODULE)]),
+        io:format("~w ~s~n", [persistent_term:get(?MODULE), erlang:system_info(otp_release)]),
         loop()
     end).
 

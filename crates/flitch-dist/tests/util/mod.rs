@@ -11,10 +11,17 @@
 pub(crate) mod otp;
 pub(crate) mod scenario;
 
-use flitch_dist::{Control, Inbound, LinkError, Op, Signal, Target};
+use flitch_dist::{Control, Inbound, InboundLimits, LinkError, Op, Signal, Target};
 use flitch_etf::{Atom, Limits, Pid, Reader, Reference, text};
+use flitch_handshake::Flags;
 
 pub(crate) const CREATION: u32 = 0x0bad_cafe;
+/// What we offer, but for messages with headers and what came with OTP 28 and 29.
+pub(crate) const PLAIN: Flags = Flags::OFFERED
+    .without(Flags::DIST_HDR_ATOM_CACHE)
+    .without(Flags::FRAGMENTS)
+    .without(Flags::ALTACT_SIG)
+    .without(Flags::NATIVE_RECORDS);
 pub(crate) const OUR_NODE: &str = "flitch@127.0.0.1";
 
 pub(crate) fn us() -> Pid {
@@ -27,7 +34,7 @@ pub(crate) fn our_ref() -> Reference {
 
 /// The signal of one whole frame, with the operation that stands on the wire.
 pub(crate) fn read(frame: &[u8]) -> (Op, Signal) {
-    let mut inbound = Inbound::new(Inbound::DEFAULT_MAX_FRAME);
+    let mut inbound = Inbound::new(InboundLimits::DEFAULT);
     inbound.buffer().extend_from_slice(frame);
     let signal = inbound.poll_signal().unwrap().expect("a whole frame");
     assert!(inbound.poll_signal().unwrap().is_none(), "one frame");
@@ -130,7 +137,7 @@ fn reference(reference: &Reference) -> &'static str {
 
 /// What a frame with this body is.
 pub(crate) fn signal_of(body: &[u8]) -> Result<Signal, LinkError> {
-    let mut inbound = Inbound::new(Inbound::DEFAULT_MAX_FRAME);
+    let mut inbound = Inbound::new(InboundLimits::DEFAULT);
     inbound.buffer().extend_from_slice(&(body.len() as u32).to_be_bytes());
     inbound.buffer().extend_from_slice(body);
     inbound.poll_signal().map(|signal| signal.expect("a whole frame"))

@@ -20,6 +20,7 @@ const COOKIE: &str = "kanelbulle";
 pub(crate) struct Erl {
     child: Child,
     port: u16,
+    otp: u32,
     _compiled: TempDir,
 }
 
@@ -49,9 +50,16 @@ impl Erl {
         let mut child = command.spawn().unwrap_or_else(|error| missing("erl", &error));
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let port = line.trim().strip_prefix("port ").and_then(|port| port.parse().ok());
-        let port = port.unwrap_or_else(|| panic!("the node said {line:?} in place of its port"));
-        Self { child, port, _compiled: compiled }
+        let mut said = line.split_whitespace().map(|word| word.parse().ok());
+        let (Some(Some(port)), Some(Some(otp))) = (said.next(), said.next()) else {
+            panic!("the node said {line:?} in place of its port and release")
+        };
+        Self { child, port, otp: otp.into(), _compiled: compiled }
+    }
+
+    /// Its release.
+    pub(crate) fn otp(&self) -> u32 {
+        self.otp
     }
 }
 
@@ -95,7 +103,7 @@ impl Link {
             match machine.poll_event() {
                 Some(Event::Established(link)) => {
                     let input = BytesMut::from(&link.leftover[..]);
-                    return Self { stream, input, out: Outbound::new() };
+                    return Self { stream, input, out: Outbound::new(flags & link.flags) };
                 }
                 // A link that we have just ended may still be known there.
                 Some(Event::AliveAsked) => machine.answer_alive(true).unwrap(),

@@ -7,6 +7,7 @@ mod keys;
 mod leaf;
 mod meter;
 mod skip;
+mod walk;
 
 use bytes::Bytes;
 
@@ -15,6 +16,7 @@ use crate::error::DecodeErrorKind as Kind;
 use crate::term::{Binary, Local, Seq};
 use crate::{DecodeError, Limits, Reader, Tag, Term, VERSION_MAGIC};
 use build::{Build, Failure};
+pub use walk::{AtomSpan, AtomWalk};
 
 /// Decodes one term that stands alone, as `term_to_binary` makes it, compressed or not. Binaries
 /// become slices of `bytes`.

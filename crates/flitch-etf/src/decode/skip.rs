@@ -19,7 +19,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Moves past a term without those inside it, and says how many of them follow.
-    fn skip_head(&mut self) -> Result<usize, DecodeError> {
+    pub(super) fn skip_head(&mut self) -> Result<usize, DecodeError> {
         let tag = self.tag()?;
         let (len, terms) = match tag {
             Tag::SMALL_INTEGER_EXT | Tag::ATOM_CACHE_REF => (1, 0),

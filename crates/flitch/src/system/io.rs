@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use flitch_dist::{Control, Payload};
-use flitch_etf::{Limits, Pid, Term, write_term};
+use flitch_etf::{Limits, Pid, Term};
 
 use crate::mailbox::{Incoming, Receiver};
 use crate::node::Node;
@@ -58,7 +58,7 @@ impl Request {
         let to = self.from.node.clone();
         let control = Control::Send { from, to: self.from };
         let message = Term::from((Term::atom("io_reply"), self.reply_as, reply));
-        node.signal_with(&to, &control, |out| write_term(out, &message));
+        node.signal(&to, &control, &message);
     }
 }
 

@@ -4,9 +4,9 @@
 use std::time::Instant;
 
 use flitch::{Atom, Creation, Node, NodeName, Pid, Reference, Term};
-use flitch_dist::{Control, Inbound, Outbound, Signal};
+use flitch_dist::{Control, Inbound, InboundLimits, Outbound, Signal};
 use flitch_etf::write_term;
-use flitch_handshake::{Config, Cookie, Event, Handshake, HandshakeError, LocalNode};
+use flitch_handshake::{Config, Cookie, Event, Flags, Handshake, HandshakeError, LocalNode};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -64,7 +64,7 @@ impl Raw {
         let mut stream = stream(node).await;
         let us = local(alive, creation);
         let link = shake(&mut stream, us.clone(), node.name(), COOKIE).await.unwrap();
-        let mut inbound = Inbound::new(Inbound::DEFAULT_MAX_FRAME);
+        let mut inbound = Inbound::new(InboundLimits::DEFAULT);
         inbound.buffer().extend_from_slice(&link.leftover);
         Self { stream, us, inbound, ended: false }
     }
@@ -85,7 +85,7 @@ impl Raw {
 
     /// The bytes of a signal.
     pub(crate) fn frame(control: &Control, payload: &Term) -> Vec<u8> {
-        let mut out = Outbound::new();
+        let mut out = Outbound::new(Flags::OFFERED.without(Flags::DIST_HDR_ATOM_CACHE));
         out.send(control, |bytes| write_term(bytes, payload)).unwrap();
         out.take(Vec::new())
     }
