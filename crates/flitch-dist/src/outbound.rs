@@ -28,6 +28,8 @@ pub struct Outbound {
     large: VecDeque<Large>,
     /// Bytes that are not in `out` yet.
     waiting: usize,
+    /// Messages that have gone.
+    spent: Vec<Packet>,
     sequence: u64,
     signals: u64,
     /// For those who have no packet of their own.
@@ -61,6 +63,7 @@ impl Outbound {
             cache: Telling::default(),
             large: VecDeque::new(),
             waiting: 0,
+            spent: Vec::new(),
             sequence: 0,
             signals: 0,
             packet: Packet::new(),
@@ -166,6 +169,12 @@ impl Outbound {
         std::mem::replace(&mut self.out, spare)
     }
 
+    /// Large messages that have gone since this was called last. To let go of one may take the
+    /// system milliseconds, which is better done where nobody waits.
+    pub fn take_spent(&mut self) -> Vec<Packet> {
+        std::mem::take(&mut self.spent)
+    }
+
     /// Sends the packet at once, or begins to.
     fn begin(&mut self, packet: &mut Packet) {
         let fragments = fragment::count(packet.len(), packet.control);
@@ -216,6 +225,7 @@ impl Outbound {
 
     /// Sends what has waited behind a large message that is through.
     fn end(&mut self, large: Large) {
+        self.spent.push(large.packet);
         let mut behind = large.behind;
         while let Some(mut packet) = behind.pop_front() {
             self.waiting -= packet.len();

@@ -231,6 +231,15 @@ impl Node {
         self.reach(peer).await.map(|_| ())
     }
 
+    /// Waits until everything that was sent to a peer so far is handed to the system, or the
+    /// connection is gone. What is sent from then on arrives behind it, also where a large message
+    /// went before, which others may pass.
+    pub async fn flushed(&self, peer: &NodeName) {
+        if let Some(link) = self.0.peers.link(&crate::node_atom(peer)) {
+            link.outbox.flushed().await;
+        }
+    }
+
     /// Drops the connection to a peer. Links and monitors to its processes learn `noconnection`.
     pub fn disconnect(&self, peer: &NodeName) {
         if let Some(link) = self.0.peers.link(&crate::node_atom(peer)) {

@@ -200,9 +200,13 @@ impl Outbox {
                     return None;
                 }
                 let bytes = state.outbound.take(spare);
+                let spent = state.outbound.take_spent();
                 state.writing = bytes.len();
                 if state.writing > 0 {
                     drop(state);
+                    if !spent.is_empty() {
+                        tokio::task::spawn_blocking(|| drop(spent));
+                    }
                     self.drained.notify_waiters();
                     return Some(bytes);
                 }

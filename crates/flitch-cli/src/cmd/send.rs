@@ -1,5 +1,6 @@
 //! `flitch send`: a message to a registered process.
 
+use flitch::SendError;
 use serde::Serialize;
 
 use crate::args::{Format, SendArgs};
@@ -20,16 +21,21 @@ pub(crate) async fn run(args: SendArgs) -> Result<(), Failure> {
     let message = config::term(args.syntax.syntax(), "the message", &args.term)?;
     let client = Client::open(target, args.common).await?;
     let node = &client.target;
-    let sent = client.node.send((name, node.clone()), &message);
+    let sent = async {
+        client.node.send((name, node.clone()), &message).await?;
+        // A large message would let the ping below get past it.
+        client.node.flushed(node).await;
+        Ok(())
+    };
     match tokio::time::timeout(client.left(), sent).await {
-        Ok(sent) => sent.map_err(|error| client.not_sent(&error))?,
+        Ok(sent) => sent.map_err(|error: SendError| client.not_sent(&error))?,
         Err(_) => {
             let message = format!("{node} did not take the message within {:?}", client.timeout());
             return Err(Failure::timeout(Stage::Call, message));
         }
     }
     // A connection that is closed with something unread on it takes back what is still under way.
-    // What comes in order has arrived when the answer to a later question has.
+    // What went before a question has arrived when its answer has.
     client.ping().await?;
     match args.common.output {
         Format::Text => {

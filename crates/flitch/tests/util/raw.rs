@@ -39,7 +39,16 @@ pub(crate) async fn shake(
     peer: &NodeName,
     cookie: &str,
 ) -> Result<flitch_handshake::Established, HandshakeError> {
-    let config = Config::new(Cookie::new(cookie).unwrap(), 17);
+    shake_with(stream, us, peer, Config::new(Cookie::new(cookie).unwrap(), 17)).await
+}
+
+/// Likewise, with a configuration of the test's.
+pub(crate) async fn shake_with(
+    stream: &mut TcpStream,
+    us: LocalNode,
+    peer: &NodeName,
+    config: Config,
+) -> Result<flitch_handshake::Established, HandshakeError> {
     let mut machine = Handshake::initiate(us, Some(peer.clone()), config, Instant::now());
     let mut buffer = [0; 1024];
     loop {
@@ -61,9 +70,20 @@ pub(crate) async fn shake(
 impl Raw {
     /// Connects to a node as `alive@127.0.0.1`.
     pub(crate) async fn connect(node: &Node, alive: &str, creation: u32) -> Self {
+        Self::connect_with(node, alive, creation, Flags::OFFERED).await
+    }
+
+    /// Likewise, as a peer that offers these flags.
+    pub(crate) async fn connect_with(
+        node: &Node,
+        alive: &str,
+        creation: u32,
+        flags: Flags,
+    ) -> Self {
         let mut stream = stream(node).await;
         let us = local(alive, creation);
-        let link = shake(&mut stream, us.clone(), node.name(), COOKIE).await.unwrap();
+        let config = Config { flags, ..Config::new(Cookie::new(COOKIE).unwrap(), 17) };
+        let link = shake_with(&mut stream, us.clone(), node.name(), config).await.unwrap();
         let mut inbound = Inbound::new(InboundLimits::DEFAULT);
         inbound.buffer().extend_from_slice(&link.leftover);
         Self { stream, us, inbound, ended: false }
@@ -85,9 +105,13 @@ impl Raw {
 
     /// The bytes of a signal.
     pub(crate) fn frame(control: &Control, payload: &Term) -> Vec<u8> {
-        let mut out = Outbound::new(Flags::OFFERED.without(Flags::DIST_HDR_ATOM_CACHE));
+        let mut out = Outbound::new(Flags::OFFERED);
         out.send(control, |bytes| write_term(bytes, payload)).unwrap();
-        out.take(Vec::new())
+        let mut frames = Vec::new();
+        while !out.is_empty() {
+            frames.extend(out.take(Vec::new()));
+        }
+        frames
     }
 
     pub(crate) async fn send(&mut self, control: &Control, payload: &Term) {
@@ -95,7 +119,12 @@ impl Raw {
     }
 
     pub(crate) async fn bytes(&mut self, bytes: &[u8]) {
-        soon(self.stream.write_all(bytes)).await.unwrap();
+        self.try_bytes(bytes).await.unwrap();
+    }
+
+    /// Likewise, to a node that may have closed.
+    pub(crate) async fn try_bytes(&mut self, bytes: &[u8]) -> std::io::Result<()> {
+        soon(self.stream.write_all(bytes)).await
     }
 
     /// The next signal; `None` when the node has closed.
