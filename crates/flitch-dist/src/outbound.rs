@@ -51,7 +51,7 @@ struct Large {
 
 impl Outbound {
     /// Fragments that leave together, in bytes, where nothing else does.
-    const BATCH: usize = 2 * fragment::FRAGMENT;
+    const BATCH: usize = 8 * fragment::FRAGMENT;
 
     /// A link on which nothing has gone yet, to a peer with these flags: those that both sides
     /// offer.

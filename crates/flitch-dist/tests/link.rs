@@ -107,7 +107,7 @@ fn a_message_of_more_atoms_than_a_header_can_name_arrives_whole() {
 #[test]
 fn a_small_message_passes_a_large_one_of_somebody_else() {
     let (mut out, mut end) = (Outbound::new(FULL), End::new());
-    send(&mut out, 1, &blob(0, 10 * LARGE));
+    send(&mut out, 1, &blob(0, 30 * LARGE));
     send(&mut out, 2, &blob(1, 10));
     let first = end.receive(&out.take(Vec::new()), 1 << 20);
     assert_eq!(first.iter().map(read).collect::<Vec<_>>(), [(2, 1)]);
@@ -263,7 +263,7 @@ fn a_large_binary_is_not_copied_to_make_room_for_numbers() {
 #[test]
 fn a_sender_that_dies_half_way_leaves_nothing_behind() {
     let (mut out, mut end) = (Outbound::new(FULL), End::new());
-    send(&mut out, 1, &blob(0, 10 * LARGE));
+    send(&mut out, 1, &blob(0, 30 * LARGE));
     assert!(end.receive(&out.take(Vec::new()), 1 << 20).is_empty());
     assert!(end.0.is_unfinished());
     assert_eq!((end.0.sweep(), end.0.sweep()), (0, 1));
