@@ -223,9 +223,8 @@ async fn signals_of_otp_28_are_obeyed_with_priority_and_without() {
     let a = Host::start().node("a").await;
     let mut probe = Probe::on(&a);
     let raw = &mut Raw::connect(&a, "raw", 5).await;
-    let altact = |to, priority, exit| {
-        Control::Altact(Altact { from: raw.pid(1), to, priority, exit })
-    };
+    let altact =
+        |to, priority, exit| Control::Altact(Altact { from: raw.pid(1), to, priority, exit });
     let to_pid = altact(Recipient::Pid(probe.pid.clone()), true, false);
     let to_nobody = altact(Recipient::Name(Atom::from_static("nobody")), true, false);
     let to_alias = altact(Recipient::Alias(raw.reference(1)), true, true);
