@@ -5,6 +5,7 @@ use std::sync::{Arc, MutexGuard};
 
 use flitch_dist::{Control, Lane, Target};
 use flitch_etf::{Atom, Pid, Reference, Term};
+use flitch_handshake::Flags;
 use tokio_util::sync::CancellationToken;
 
 use crate::dest::Dest;
@@ -50,7 +51,14 @@ impl Node {
         match link.as_ref().and_then(|link| Some((link, link.live_bonds()?))) {
             Some((link, mut bonds)) => {
                 if entry.bonds().unlink(pid, id) {
-                    bonds.links.insert((entry.pid.clone(), pid.clone()));
+                    let both = (entry.pid.clone(), pid.clone());
+                    // A peer before OTP 23.3 acknowledges nothing.
+                    if link.flags.contains(Flags::UNLINK_ID) {
+                        bonds.links.insert(both);
+                    } else {
+                        bonds.links.remove(&both);
+                        entry.bonds().acknowledged_by(pid, id);
+                    }
                     self.push(link, &control, no_payload);
                 }
             }

@@ -14,6 +14,7 @@ use flitch::{Atom, CloseReason, Dest, Incoming, Node, Pid, Target, Term};
 use flitch_dist::Control;
 use tokio_util::sync::CancellationToken;
 
+use flitch_handshake::Flags;
 use util::probe::Probe;
 use util::raw::Raw;
 use util::{Host, connect, next_down, pair, soon, until};
@@ -303,6 +304,30 @@ async fn unlinking_is_acknowledged_and_what_crosses_it_on_the_wire_is_ignored() 
     );
     raw.send(&Control::Link { from: other.clone(), to: pid.clone() }, &none).await;
     raw.send(&Control::Exit { from: other.clone(), to: pid }, &Term::atom("real")).await;
+    assert_eq!(here.exit().await, (other, Term::atom("real")), "and the late one never came");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_peer_that_acknowledges_no_unlinks_is_linked_to_again_all_the_same() {
+    let a = Host::start().node("a").await;
+    let older = Flags::OFFERED.without(Flags::UNLINK_ID);
+    let mut raw = Raw::connect_with(&a, "raw", 5, older).await;
+    let mut here = Probe::trapping(&a).await;
+    let (pid, other) = (here.pid.clone(), raw.pid(1));
+    for _ in 0..2 {
+        link(&here, &other).await;
+        let linked = Control::Link { from: pid.clone(), to: other.clone() };
+        assert_eq!(raw.next().await.unwrap().control, linked);
+        unlink(&here, &other).await;
+        let undone = Control::Unlink { from: pid.clone(), to: other.clone() };
+        assert_eq!(raw.next().await.unwrap().control, undone);
+    }
+    // And its own UNLINK is obeyed: an exit along a link that is gone is nothing.
+    let none = Term::empty_list();
+    raw.send(&Control::Link { from: other.clone(), to: pid.clone() }, &none).await;
+    raw.send(&Control::Unlink { from: other.clone(), to: pid.clone() }, &none).await;
+    raw.send(&Control::Exit { from: other.clone(), to: pid.clone() }, &Term::atom("late")).await;
+    raw.send(&Control::Exit2 { from: other.clone(), to: pid }, &Term::atom("real")).await;
     assert_eq!(here.exit().await, (other, Term::atom("real")), "and the late one never came");
 }
 
