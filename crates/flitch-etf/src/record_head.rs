@@ -42,9 +42,7 @@ impl Reader<'_> {
         self.fits(fields, 1)?;
         Ok(RecordHead { module, name, fields, names_at })
     }
-}
 
-impl Reader<'_> {
     /// The count of fields behind the tag, and whether the record is exported.
     pub(crate) fn record_start(&mut self) -> Result<(usize, bool), DecodeError> {
         let count = self.u32("fields of a record")? as usize;

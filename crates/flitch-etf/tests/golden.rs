@@ -8,12 +8,15 @@
     reason = "helpers of tests fail as tests do"
 )]
 
+mod util;
+
 use bytes::Bytes;
 use flitch_etf::{
     Atom, Binary, BitString, EncodeError, Export, ImproperList, Map, Pid, Port, Record, Reference,
     Term, decode, encode,
 };
 use num_bigint::BigInt;
+use util::values::{atom, unhex};
 
 fn node() -> Atom {
     Atom::from_static("a@h")
@@ -29,10 +32,6 @@ fn list(elements: impl IntoIterator<Item = i64>) -> Term {
 
 fn bits(bytes: &[u8], last: u8) -> Term {
     BitString::new(Binary::copy_from(bytes), last).unwrap().into()
-}
-
-fn atom(text: &str) -> Term {
-    Atom::new(text).unwrap().into()
 }
 
 fn map() -> Term {
@@ -128,10 +127,9 @@ const OTP_27: &str = include_str!("golden/otp27.txt");
 const OTP_29: &str = include_str!("golden/otp29.txt");
 
 fn recorded(file: &'static str) -> Vec<(&'static str, Bytes)> {
-    let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap();
     let line = |line: &'static str| {
         let (name, hex) = line.split_once(' ').unwrap();
-        (name, hex.as_bytes().chunks(2).map(byte).collect())
+        (name, unhex(hex).into())
     };
     file.lines().map(line).collect()
 }

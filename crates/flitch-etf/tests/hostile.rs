@@ -53,6 +53,7 @@ use flitch_etf::{
 use num_bigint::BigInt;
 use serde::{Deserialize, Serialize};
 use util::confined::{MIB, confined, confined_on, nested, skip, term};
+use util::values::unhex;
 
 fn deep(bytes: &Bytes) {
     assert!(bytes.len() <= 11 * MIB);
@@ -377,8 +378,7 @@ fn every_beginning_of_a_term_is_refused_and_so_is_more_than_a_term() {
             if name == "local" {
                 continue;
             }
-            let byte = |at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap();
-            let bytes: Bytes = (0..hex.len()).step_by(2).map(byte).collect();
+            let bytes = Bytes::from(unhex(hex));
             for end in 0..bytes.len() {
                 let part = bytes.slice(..end);
                 assert!(decode(&part).is_err(), "{name} up to {end}");

@@ -12,12 +12,11 @@ mod util;
 use std::collections::{BTreeMap, HashMap};
 
 use bytes::Bytes;
-use flitch_etf::{
-    Atom, Binary, Map, Pid, Reference, Term, decode, encode, from_bytes, from_slice, to_vec,
-};
+use flitch_etf::{Atom, Binary, Map, Pid, Reference, Term, encode, from_bytes, from_slice, to_vec};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::fmt::Debug;
+use util::values::{atom, hex, is, term, unhex, value};
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename = "Elixir.Shop.Item")]
@@ -41,27 +40,8 @@ fn item() -> Item {
     Item { sku: "a-1".into(), qty: 2, note: None }
 }
 
-fn atom(text: &str) -> Term {
-    Atom::new(text).unwrap().into()
-}
-
-fn term(value: &(impl Serialize + ?Sized)) -> Term {
-    decode(&to_vec(value).unwrap().into()).unwrap()
-}
-
 fn tagged<const N: usize>(tag: &str, fields: [Term; N]) -> Term {
     Term::tuple(std::iter::once(atom(tag)).chain(fields).collect::<Vec<_>>())
-}
-
-fn value<T: DeserializeOwned>(term: impl Into<Term>) -> Result<T, String> {
-    from_bytes(&encode(&term.into()).unwrap().into()).map_err(|error| error.to_string())
-}
-
-/// The value is this term, and the term this value.
-fn is<T: Serialize + DeserializeOwned + PartialEq + Debug>(rust: T, erlang: impl Into<Term>) {
-    let erlang = erlang.into();
-    assert_eq!(term(&rust), erlang, "{rust:?}");
-    assert_eq!(value::<T>(erlang), Ok(rust));
 }
 
 #[test]
@@ -77,8 +57,7 @@ fn elixir_sees_structs_atoms_tuples_and_strings() {
             .unwrap(),
         to_vec(&BTreeMap::from([("a", [1, 2]), ("b", [3, 4])])).unwrap(),
     ];
-    let hex = |bytes: &Vec<u8>| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
-    let values: Vec<_> = values.iter().map(hex).collect();
+    let values: Vec<_> = values.iter().map(|bytes| hex(bytes)).collect();
     let script = r#"
         defmodule Shop.Item do
           defstruct [:sku, :qty, :note]
@@ -117,9 +96,7 @@ fn what_elixir_makes_of_its_own_values_is_read() {
         |> Enum.each(&(&1 |> :erlang.term_to_binary() |> Base.encode16() |> IO.puts()))
     "#;
     let said = util::elixir(script, &[]);
-    let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap();
-    let line = |line: &str| -> Bytes { line.as_bytes().chunks(2).map(byte).collect() };
-    let lines: Vec<_> = said.lines().map(line).collect();
+    let lines: Vec<Bytes> = said.lines().map(|line| unhex(line).into()).collect();
     assert_eq!(from_bytes(&lines[0]), Ok(item()));
     let set = Call::Set { key: Atom::from_static("k"), value: -1 };
     let calls = vec![Call::Stop, Call::Contents(), Call::Add(vec![item()]), set];

@@ -11,9 +11,10 @@
 mod util;
 
 use chrono::{DateTime, FixedOffset, NaiveDate, NaiveDateTime, NaiveTime, Utc};
-use flitch_etf::{Atom, Map, Term, decode, encode, from_bytes, from_slice, to_vec};
+use flitch_etf::{Map, Term, decode, encode, from_bytes, from_slice, to_vec};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use util::values::{atom, hex, unhex};
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct Chrono {
@@ -87,15 +88,9 @@ fn jiff_values() -> Jiff {
     }
 }
 
-fn unhex(line: &str) -> Vec<u8> {
-    let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap();
-    line.as_bytes().chunks(2).map(byte).collect()
-}
-
 #[test]
 fn dates_and_times_are_what_elixir_builds() {
-    let hex = |bytes: Vec<u8>| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
-    let written = [to_vec(&chrono_values()).unwrap(), to_vec(&jiff_values()).unwrap()].map(hex);
+    let written = [to_vec(&chrono_values()).unwrap(), to_vec(&jiff_values()).unwrap()];
     let script = r#"
         [chrono, jiff] =
           Enum.map(System.argv(), &(&1 |> Base.decode16!(case: :lower) |> :erlang.binary_to_term()))
@@ -123,7 +118,8 @@ fn dates_and_times_are_what_elixir_builds() {
         [chrono, jiff, summer, ~T[01:02:03.004]]
         |> Enum.each(&(&1 |> :erlang.term_to_binary() |> Base.encode16() |> IO.puts()))
     "#;
-    let said = util::elixir(script, &written.each_ref().map(String::as_str));
+    let said =
+        util::elixir(script, &written.map(|bytes| hex(&bytes)).each_ref().map(String::as_str));
     let lines: Vec<_> = said.lines().map(unhex).collect();
     assert_eq!(from_slice(&lines[0]), Ok(chrono_values()));
     assert_eq!(from_slice(&lines[1]), Ok(jiff_values()));
@@ -180,10 +176,6 @@ mod either {
     pub(crate) fn deserialize<'de, T: Date, D: Deserializer<'de>>(d: D) -> Result<T, D::Error> {
         T::read(d)
     }
-}
-
-fn atom(text: &str) -> Term {
-    Atom::new(text).unwrap().into()
 }
 
 fn structure<const N: usize>(name: &str, fields: [(&str, Term); N]) -> Term {

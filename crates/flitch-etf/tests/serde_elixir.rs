@@ -12,11 +12,10 @@ mod util;
 use std::collections::{BTreeSet, HashSet};
 use std::ops::RangeInclusive;
 
-use flitch_etf::{
-    Atom, Layout, Map, Range, Term, encode, from_bytes, from_slice, to_vec, to_vec_with,
-};
+use flitch_etf::{Atom, Layout, Range, Term, encode, from_bytes, from_slice, to_vec, to_vec_with};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use util::values::{atom, hex, map, unhex};
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 struct Sets {
@@ -46,23 +45,6 @@ fn ranges() -> Ranges {
     let stepped = Range { first: 10, last: 1, step: -3 };
     let empty = RangeInclusive::new(5, 1);
     Ranges { one: 1..=3, maybe: None, many: vec![-5..=-5, empty], stepped }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-fn unhex(line: &str) -> Vec<u8> {
-    let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap();
-    line.as_bytes().chunks(2).map(byte).collect()
-}
-
-fn atom(text: &str) -> Term {
-    Atom::new(text).unwrap().into()
-}
-
-fn map<const N: usize>(pairs: [(&str, Term); N]) -> Term {
-    pairs.into_iter().map(|(key, value)| (atom(key), value)).collect::<Map>().into()
 }
 
 fn refused<T: DeserializeOwned + std::fmt::Debug>(term: impl Into<Term>) -> String {

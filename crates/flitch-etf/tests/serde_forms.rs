@@ -13,34 +13,11 @@ use std::collections::{BTreeMap, HashMap};
 use std::fmt::Debug;
 
 use flitch_etf::{
-    Absent, Atom, BigInt, Charlist, Keyword, Layout, Map, Term, decode, encode, from_bytes,
-    from_bytes_with, from_slice, from_slice_with, read_value_with, to_vec, to_vec_with,
-    write_value_with,
+    Absent, Atom, BigInt, Charlist, Keyword, Layout, Term, decode, encode, from_bytes_with,
+    from_slice, from_slice_with, read_value_with, to_vec, to_vec_with, write_value_with,
 };
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-
-fn atom(text: &str) -> Term {
-    Atom::new(text).unwrap().into()
-}
-
-fn term(value: &(impl Serialize + ?Sized)) -> Term {
-    decode(&to_vec(value).unwrap().into()).unwrap()
-}
-
-fn value<T: DeserializeOwned>(term: impl Into<Term>) -> Result<T, String> {
-    from_bytes(&encode(&term.into()).unwrap().into()).map_err(|error| error.to_string())
-}
-
-fn is<T: Serialize + DeserializeOwned + PartialEq + Debug>(rust: T, erlang: impl Into<Term>) {
-    let erlang = erlang.into();
-    assert_eq!(term(&rust), erlang, "{rust:?}");
-    assert_eq!(value::<T>(erlang), Ok(rust));
-}
-
-fn map<const N: usize>(pairs: [(&str, Term); N]) -> Term {
-    pairs.into_iter().map(|(key, value)| (atom(key), value)).collect::<Map>().into()
-}
+use util::values::{atom, hex, is, map, unhex, value};
 
 fn list<const N: usize>(pairs: [(&str, Term); N]) -> Term {
     pairs.into_iter().map(|(key, value)| Term::from((atom(key), value))).collect()
@@ -321,8 +298,7 @@ fn elixir_takes_our_keyword_lists_and_charlists_for_its_own() {
         to_vec(&(Charlist("häß".into()), Charlist("→".into()), Charlist(String::new()))).unwrap(),
         to_vec_with(&(None::<u8>, Some(1)), Layout::ERLANG).unwrap(),
     ];
-    let hex = |bytes: &Vec<u8>| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
-    let values: Vec<_> = values.iter().map(hex).collect();
+    let values: Vec<_> = values.iter().map(|bytes| hex(bytes)).collect();
     let script = r#"
         [options, charlists, undefined] =
           Enum.map(System.argv(), &(&1 |> Base.decode16!(case: :lower) |> :erlang.binary_to_term()))
@@ -335,9 +311,7 @@ fn elixir_takes_our_keyword_lists_and_charlists_for_its_own() {
         |> Enum.each(&(&1 |> :erlang.term_to_binary() |> Base.encode16() |> IO.puts()))
     "#;
     let said = util::elixir(script, &values.iter().map(String::as_str).collect::<Vec<_>>());
-    let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap();
-    let lines: Vec<Vec<u8>> =
-        said.lines().map(|line| line.as_bytes().chunks(2).map(byte).collect()).collect();
+    let lines: Vec<_> = said.lines().map(unhex).collect();
     let timeout = |line: &[u8]| {
         let Keyword(options) = from_slice::<Keyword<Options>>(line).unwrap();
         (options.timeout, options.restart)

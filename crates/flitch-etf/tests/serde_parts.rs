@@ -1,6 +1,13 @@
 //! Pids, references and the other parts of terms as fields, and what they cost.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail as tests do")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "helpers of tests fail as tests do"
+)]
+
+mod util;
 
 use bytes::Bytes;
 use flitch_etf::{
@@ -10,6 +17,7 @@ use flitch_etf::{
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::fmt::Debug;
+use util::values::unhex;
 
 /// What `work` gives, and how often it allocated.
 fn counted<T>(work: impl FnOnce() -> T) -> (T, u64) {
@@ -124,11 +132,10 @@ fn lists_and_tuples_of_anything_are_fields_too() {
 #[test]
 fn a_fun_goes_back_as_it_came() {
     let golden = include_str!("golden/otp25.txt").lines();
-    let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap();
     let mut funs = 0;
     for line in golden {
         let (_, hex) = line.split_once(' ').unwrap();
-        let bytes: Bytes = hex.as_bytes().chunks(2).map(byte).collect();
+        let bytes = Bytes::from(unhex(hex));
         if let Ok(Term::Fun(_)) = decode(&bytes) {
             let fun: flitch_etf::Fun = from_bytes(&bytes).unwrap();
             assert_eq!(to_vec(&fun).unwrap(), encode(&decode(&bytes).unwrap()).unwrap());

@@ -14,6 +14,7 @@ use std::collections::{BTreeMap, HashMap};
 use flitch_etf::{Atom, from_slice, to_vec};
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Serialize};
+use util::values::{hex, unhex};
 
 /// What OTP 29.1 wrote of `-record #item{sku, qty = 1, note = nil}` and others in the module
 /// `recs`: `#item{sku = <<"a-1">>, qty = 2}`.
@@ -29,12 +30,6 @@ const NESTED: &str = "836803610143000000030177047265637377046974656D7703736B7577
                       6F746543000000030177047265637377046974656D7703736B75770371747977046E6F74\
                       65610161017703\
                       6E696C610177036E696C6B000102";
-
-fn bytes(hex: &str) -> Vec<u8> {
-    let digits: Vec<u8> = hex.bytes().filter(u8::is_ascii_hexdigit).collect();
-    let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap();
-    digits.chunks(2).map(byte).collect()
-}
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename = "#recs:item")]
@@ -62,20 +57,20 @@ fn item() -> Item {
 
 #[test]
 fn a_record_is_written_as_otp_29_writes_it() {
-    assert_eq!(to_vec(&item()).unwrap(), bytes(ITEM));
-    assert_eq!(to_vec(&Empty {}).unwrap(), bytes(EMPTY));
+    assert_eq!(to_vec(&item()).unwrap(), unhex(ITEM));
+    assert_eq!(to_vec(&Empty {}).unwrap(), unhex(EMPTY));
     let inner = Item { sku: 1, qty: 1, note: None };
     let outer = Item { sku: inner, qty: 1, note: None };
-    assert_eq!(to_vec(&(1, outer, [2u8; 1])).unwrap()[..7], bytes(NESTED)[..7]);
+    assert_eq!(to_vec(&(1, outer, [2u8; 1])).unwrap()[..7], unhex(NESTED)[..7]);
 }
 
 #[test]
 fn what_otp_29_wrote_is_read() {
-    assert_eq!(from_slice(&bytes(ITEM)), Ok(item()));
-    assert_eq!(from_slice(&bytes(EMPTY)), Ok(Empty {}));
+    assert_eq!(from_slice(&unhex(ITEM)), Ok(item()));
+    assert_eq!(from_slice(&unhex(EMPTY)), Ok(Empty {}));
     let big = BigThing { field: Atom::OK, b: vec![1, 2] };
-    assert_eq!(from_slice(&bytes(BIG_THING)), Ok(big));
-    let (_, outer, after): (u8, Item<Item<u8>>, Vec<u8>) = from_slice(&bytes(NESTED)).unwrap();
+    assert_eq!(from_slice(&unhex(BIG_THING)), Ok(big));
+    let (_, outer, after): (u8, Item<Item<u8>>, Vec<u8>) = from_slice(&unhex(NESTED)).unwrap();
     assert_eq!((outer.sku.sku, outer.qty, after), (1, 1, vec![2]));
 }
 
@@ -102,7 +97,7 @@ fn a_record_of_another_name_is_refused_with_both_named() {
     struct Other {
         sku: String,
     }
-    let refused = |hex| from_slice::<Other>(&bytes(hex)).unwrap_err().to_string();
+    let refused = |hex| from_slice::<Other>(&unhex(hex)).unwrap_err().to_string();
     assert_eq!(refused(ITEM), "expected a record #shop:item, found #recs:item, at byte 1");
     assert_eq!(
         refused(BIG_THING),
@@ -110,7 +105,7 @@ fn a_record_of_another_name_is_refused_with_both_named() {
     );
     let map = from_slice::<Other>(&to_vec(&BTreeMap::<Atom, u8>::new()).unwrap()).unwrap_err();
     assert_eq!(map.to_string(), "expected a record #shop:item, found a map, at byte 1");
-    let error = from_slice::<BigThing>(&bytes(ITEM)).unwrap_err();
+    let error = from_slice::<BigThing>(&unhex(ITEM)).unwrap_err();
     assert_eq!(error.message(), "expected a record #recs:'Big thing', found #recs:item");
     #[derive(Debug, Deserialize)]
     #[serde(rename = "Elixir.Item")]
@@ -118,9 +113,9 @@ fn a_record_of_another_name_is_refused_with_both_named() {
     struct Elixirs {
         sku: String,
     }
-    let error = from_slice::<Elixirs>(&bytes(ITEM)).unwrap_err();
+    let error = from_slice::<Elixirs>(&unhex(ITEM)).unwrap_err();
     assert_eq!(error.message(), "expected a %Item{}, found #recs:item");
-    let error = from_slice::<u8>(&bytes(ITEM)).unwrap_err();
+    let error = from_slice::<u8>(&unhex(ITEM)).unwrap_err();
     assert_eq!(error.message(), "expected an integer, found #recs:item");
 }
 
@@ -130,30 +125,30 @@ fn a_plain_struct_and_a_map_read_a_record_of_any_name() {
     struct Plain {
         qty: u8,
     }
-    assert_eq!(from_slice(&bytes(ITEM)), Ok(Plain { qty: 2 }));
-    let map: HashMap<Atom, flitch_etf::Term> = from_slice(&bytes(BIG_THING)).unwrap();
+    assert_eq!(from_slice(&unhex(ITEM)), Ok(Plain { qty: 2 }));
+    let map: HashMap<Atom, flitch_etf::Term> = from_slice(&unhex(BIG_THING)).unwrap();
     assert_eq!(map[&Atom::from_static("field a")], Atom::OK.into());
     assert_eq!(map.len(), 2);
-    let error = from_slice::<Plain>(&bytes(EMPTY)).unwrap_err();
+    let error = from_slice::<Plain>(&unhex(EMPTY)).unwrap_err();
     assert_eq!(error.to_string(), "missing field `qty`, at byte 1");
     #[derive(Debug, PartialEq, Deserialize)]
     #[serde(deny_unknown_fields)]
     struct Strict {
         qty: u8,
     }
-    let error = from_slice::<Strict>(&bytes(ITEM)).unwrap_err().to_string();
+    let error = from_slice::<Strict>(&unhex(ITEM)).unwrap_err().to_string();
     assert!(error.starts_with("unknown field `sku`, expected `qty`, at byte "), "{error}");
 }
 
 #[test]
 fn values_of_unknown_type_may_be_records_and_ignored_ones_are_passed() {
-    let json: serde_json::Value = from_slice(&bytes(NESTED)).unwrap();
+    let json: serde_json::Value = from_slice(&unhex(NESTED)).unwrap();
     let inner = serde_json::json!({"sku": 1, "qty": 1, "note": null});
     let outer = serde_json::json!({"sku": inner, "qty": 1, "note": null});
     assert_eq!(json, serde_json::json!([1, outer, [2]]));
-    let (_, _, after): (u8, IgnoredAny, Vec<u8>) = from_slice(&bytes(NESTED)).unwrap();
+    let (_, _, after): (u8, IgnoredAny, Vec<u8>) = from_slice(&unhex(NESTED)).unwrap();
     assert_eq!(after, [2]);
-    let deep: Vec<u8> = [&[131, 108, 0, 0, 0, 1][..], &bytes(NESTED)[1..], &[106]].concat();
+    let deep: Vec<u8> = [&[131, 108, 0, 0, 0, 1][..], &unhex(NESTED)[1..], &[106]].concat();
     assert!(from_slice::<Vec<IgnoredAny>>(&deep).is_ok());
 }
 
@@ -166,7 +161,7 @@ fn an_error_inside_a_record_says_which_field_and_where() {
         qty: String,
     }
     let error = from_slice::<Vec<Strange>>(
-        &[&[131, 108, 0, 0, 0, 1][..], &bytes(ITEM)[1..], &[106]].concat(),
+        &[&[131, 108, 0, 0, 0, 1][..], &unhex(ITEM)[1..], &[106]].concat(),
     );
     let expected = "[0].qty: expected a string, found an integer, at byte 48";
     assert_eq!(error.unwrap_err().to_string(), expected);
@@ -193,24 +188,24 @@ fn hostile_records_are_errors_and_take_no_memory() {
         assert!(from_slice::<T>(bytes).is_err(), "{bytes:?}");
     }
     for hex in [ITEM, EMPTY, BIG_THING, NESTED] {
-        let whole = bytes(hex);
+        let whole = unhex(hex);
         for end in 0..whole.len() {
             refused::<Item>(&whole[..end]);
             refused::<IgnoredAny>(&whole[..end]);
             refused::<serde_json::Value>(&whole[..end]);
         }
     }
-    let mut huge = bytes(ITEM);
+    let mut huge = unhex(ITEM);
     huge[2..6].copy_from_slice(&[255; 4]);
     refused::<Item>(&huge);
     refused::<HashMap<Atom, IgnoredAny>>(&huge);
     refused::<IgnoredAny>(&huge);
-    let mut flags = bytes(ITEM);
+    let mut flags = unhex(ITEM);
     flags[6] = 2;
     let error = from_slice::<Item>(&flags).unwrap_err().to_string();
     assert_eq!(error, "a record with unknown flags at byte 6".replace(" at", ", at"));
     // A name that is no atom.
-    let mut name = bytes(ITEM);
+    let mut name = unhex(ITEM);
     name[7] = 109;
     refused::<Item>(&name);
 }
@@ -267,9 +262,9 @@ fn otp_29_and_this_crate_read_each_others_records() {
         io:put_chars(binary:encode_hex(term_to_binary({back, Record, [Record]}))),
         halt().
     "#;
-    let hex: String = to_vec(&item()).unwrap().iter().map(|byte| format!("{byte:02X}")).collect();
+    let hex: String = hex(&to_vec(&item()).unwrap());
     let said = util::output("erl", &["-noshell", "-eval", script, "-extra", &hex], "erlang-base");
     let said = String::from_utf8(said.stdout).unwrap();
-    let back: (Atom, Item, Vec<Item>) = from_slice(&bytes(&said)).unwrap();
+    let back: (Atom, Item, Vec<Item>) = from_slice(&unhex(&said)).unwrap();
     assert_eq!((back.1, back.2), (item(), vec![item()]));
 }

@@ -1,32 +1,22 @@
 //! serde's other representations (flattened, tagged, untagged) and what an error says of them.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail as tests do")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "helpers of tests fail as tests do"
+)]
+
+mod util;
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 
 use flitch_etf::{
-    Atom, AtomKeys, AtomTable, Map, Pid, Reader, Term, decode, encode, from_bytes, from_slice,
-    read_value, to_vec,
+    Atom, AtomKeys, AtomTable, Map, Pid, Reader, Term, encode, from_slice, read_value, to_vec,
 };
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-
-fn atom(text: &str) -> Term {
-    Atom::new(text).unwrap().into()
-}
-
-fn term(value: &(impl Serialize + ?Sized)) -> Term {
-    decode(&to_vec(value).unwrap().into()).unwrap()
-}
-
-fn value<T: DeserializeOwned>(term: impl Into<Term>) -> Result<T, String> {
-    from_bytes(&encode(&term.into()).unwrap().into()).map_err(|error| error.to_string())
-}
-
-fn map<const N: usize>(pairs: [(&str, Term); N]) -> Term {
-    pairs.into_iter().map(|(key, value)| (atom(key), value)).collect::<Map>().into()
-}
+use util::values::{atom, map, term, value};
 
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 struct Inner {

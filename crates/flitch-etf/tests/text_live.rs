@@ -12,8 +12,10 @@ use proptest::test_runner::TestRunner;
 
 #[path = "text/terms.rs"]
 mod terms;
+mod util;
 
 use terms::{Chars, terms, terms_with_records};
+use util::values::{hex, unhex};
 
 /// A BEAM that answers as `text/answer.exs` says.
 struct Beam {
@@ -56,13 +58,13 @@ impl Beam {
         let mut line = String::new();
         self.output.read_line(&mut line).unwrap();
         assert!(!line.is_empty(), "no answer to {question}");
-        line.trim_end_matches('\n').split(' ').map(unhex).collect()
+        line.trim_end_matches('\n').split(' ').map(text_of).collect()
     }
 
     /// The value of an expression.
     fn make(&mut self, text: &str) -> Term {
         let answer = self.ask(&format!("make {}", hex(text.as_bytes())));
-        decode(&bytes(&answer[0]).into()).unwrap()
+        decode(&unhex(&answer[0]).into()).unwrap()
     }
 
     fn print(&mut self, width: usize, term: &Term) -> [String; 4] {
@@ -78,17 +80,8 @@ impl Drop for Beam {
     }
 }
 
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-fn bytes(hex: &str) -> Vec<u8> {
-    let digits: Vec<u32> = hex.chars().map(|digit| digit.to_digit(16).unwrap()).collect();
-    digits.chunks(2).map(|pair| (pair[0] * 16 + pair[1]) as u8).collect()
-}
-
-fn unhex(text: &str) -> String {
-    String::from_utf8(bytes(text)).unwrap()
+fn text_of(text: &str) -> String {
+    String::from_utf8(unhex(text)).unwrap()
 }
 
 fn samples<T>(count: usize, strategy: impl Strategy<Value = T>) -> Vec<T> {

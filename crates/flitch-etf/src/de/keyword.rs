@@ -8,7 +8,6 @@ use serde::de::{self, DeserializeSeed, Visitor};
 
 use super::implied::Implied;
 use super::map::key_step;
-use super::token::is_atom;
 use super::{DeError, Deserializer};
 use crate::Tag;
 use crate::handoff::Form;
@@ -86,11 +85,11 @@ impl Elements<'_, '_, '_> {
         self.left -= 1;
         self.read += 1;
         let start = self.de.reader.position();
-        if is_atom(self.de.tag()?) {
+        if self.de.tag()?.is_atom() {
             return Ok(Some(true));
         }
         let pair = self.de.arity(ELEMENT).and_then(|arity| match arity {
-            2 if is_atom(self.de.tag()?) => Ok(Some(false)),
+            2 if self.de.tag()?.is_atom() => Ok(Some(false)),
             _ => {
                 self.de.reader.back_to(start);
                 Err(self.de.unexpected(ELEMENT))
@@ -108,12 +107,17 @@ impl<'de> de::SeqAccess<'de> for &mut Elements<'_, '_, 'de> {
         seed: T,
     ) -> Result<Option<T::Value>, DeError> {
         let Some(bare) = self.next()? else { return Ok(None) };
-        let start = self.de.reader.position();
-        let mut pair = Pair { de: &mut *self.de, bare, read: 0 };
-        let value = seed.deserialize(SeqAccessDeserializer::new(&mut pair));
-        let unread = 2 - pair.read;
-        let value = value.and_then(|value| self.de.all_taken(unread, value));
-        value.map(Some).map_err(|error| error.located(start).inside(format!("[{}]", self.read - 1)))
+        let index = self.read - 1;
+        let value = self.de.inner(
+            |_| format!("[{index}]"),
+            |de| {
+                let mut pair = Pair { de: &mut *de, bare, read: 0 };
+                let value = seed.deserialize(SeqAccessDeserializer::new(&mut pair))?;
+                let unread = 2 - pair.read;
+                de.all_taken(unread, value)
+            },
+        );
+        value.map(Some)
     }
 
     fn size_hint(&self) -> Option<usize> {
@@ -136,19 +140,26 @@ impl<'de> de::SeqAccess<'de> for &mut Pair<'_, '_, 'de> {
         seed: T,
     ) -> Result<Option<T::Value>, DeError> {
         let step = self.read;
-        let start = self.de.reader.position();
         self.read += 1;
-        let value = match step {
-            1 if self.bare => seed.deserialize(Implied::True),
-            0 | 1 => seed.deserialize(&mut *self.de),
-            _ => return Ok(None),
-        };
-        value.map(Some).map_err(|error| error.located(start).inside(format!(".{step}")))
+        if step > 1 {
+            return Ok(None);
+        }
+        let implied = self.bare && step == 1;
+        self.de.inner(|_| format!(".{step}"), |de| true_or_next(de, implied, seed)).map(Some)
     }
 
     fn size_hint(&self) -> Option<usize> {
         Some(2usize.saturating_sub(self.read))
     }
+}
+
+/// The value of a key: the next one, or `true` where the key stands alone.
+fn true_or_next<'de, T: DeserializeSeed<'de>>(
+    de: &mut Deserializer<'_, 'de>,
+    implied: bool,
+    seed: T,
+) -> Result<T::Value, DeError> {
+    if implied { seed.deserialize(Implied::True) } else { seed.deserialize(de) }
 }
 
 /// The pairs of a keyword list, each key once.
@@ -198,15 +209,9 @@ impl<'de> de::MapAccess<'de> for &mut Pairs<'_, '_, '_, 'de> {
     }
 
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, DeError> {
-        let de = &mut *self.elements.de;
-        let start = de.reader.position();
-        let value = match self.bare {
-            true => seed.deserialize(Implied::True),
-            false => seed.deserialize(&mut *de),
-        };
-        let key =
-            |error: DeError| error.located(start).inside(key_step(de.reader.fork_at(self.key_at)));
-        value.map_err(key)
+        let (bare, key_at) = (self.bare, self.key_at);
+        let step = |de: &Deserializer<'_, '_>| key_step(de.reader.fork_at(key_at));
+        self.elements.de.inner(step, |de| true_or_next(de, bare, seed))
     }
 
     fn size_hint(&self) -> Option<usize> {

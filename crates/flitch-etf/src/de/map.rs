@@ -2,7 +2,7 @@
 
 use serde::de::{self, DeserializeSeed, Visitor};
 
-use super::token::{is_atom, kind_of};
+use super::token::kind_of;
 use super::{DeError, Deserializer};
 use crate::handoff::Form;
 use crate::ser::{STRUCT_KEY, STRUCT_PREFIX};
@@ -130,13 +130,8 @@ impl<'de> de::MapAccess<'de> for &mut Pairs<'_, '_, 'de> {
 
     #[inline]
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, DeError> {
-        let start = self.de.reader.position();
-        match seed.deserialize(&mut *self.de) {
-            Ok(value) => Ok(value),
-            Err(error) => {
-                Err(error.located(start).inside(key_step(self.de.reader.fork_at(self.key_at))))
-            }
-        }
+        let key_at = self.key_at;
+        self.de.inner(|de| key_step(de.reader.fork_at(key_at)), |de| seed.deserialize(de))
     }
 
     #[inline]
@@ -152,7 +147,7 @@ impl<'de> de::MapAccess<'de> for &mut Pairs<'_, '_, 'de> {
 pub(super) fn key_step(mut key: Reader<'_>) -> String {
     const SHOWN: usize = 40;
     match key.peek() {
-        Ok(tag) if is_atom(tag) => match key.atom_text() {
+        Ok(tag) if tag.is_atom() => match key.atom_text() {
             Ok(text) => format!(".{}", start_of(&text, SHOWN).escape_debug()),
             Err(_) => "[?]".into(),
         },

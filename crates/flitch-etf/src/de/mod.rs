@@ -162,6 +162,21 @@ impl Deserializer<'_, '_> {
         result
     }
 
+    /// Runs `read` for a value inside this one: what goes wrong there is told with its place and the
+    /// step that leads to it.
+    #[inline]
+    fn inner<R>(
+        &mut self,
+        step: impl FnOnce(&Self) -> String,
+        read: impl FnOnce(&mut Self) -> Result<R, DeError>,
+    ) -> Result<R, DeError> {
+        let start = self.reader.position();
+        match read(self) {
+            Ok(value) => Ok(value),
+            Err(error) => Err(error.located(start).inside(step(self))),
+        }
+    }
+
     #[cold]
     fn too_deep(&self, what: &str) -> DeError {
         let message = format!("more {what} than the limit of {MAX_DEPTH}");

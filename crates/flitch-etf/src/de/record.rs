@@ -79,10 +79,8 @@ impl<'de> de::MapAccess<'de> for &mut Fields<'_, '_, 'de> {
     }
 
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, DeError> {
-        let start = self.de.reader.position();
-        seed.deserialize(&mut *self.de).map_err(|error| {
-            error.located(start).inside(key_step(self.de.reader.fork_at(self.name_at)))
-        })
+        let name_at = self.name_at;
+        self.de.inner(|de| key_step(de.reader.fork_at(name_at)), |de| seed.deserialize(de))
     }
 
     fn size_hint(&self) -> Option<usize> {

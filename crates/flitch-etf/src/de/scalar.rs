@@ -4,7 +4,6 @@ use std::borrow::Cow;
 
 use serde::de::Visitor;
 
-use super::token::is_integer;
 use super::{DeError, Deserializer};
 use crate::{Tag, Term};
 
@@ -16,7 +15,7 @@ impl<'de> Deserializer<'_, 'de> {
         &mut self,
         visitor: V,
     ) -> Result<V::Value, DeError> {
-        match self.token_integer() {
+        match self.reader.small_integer() {
             Some(value) if SIGNED => visitor.visit_i64(value),
             Some(value) => match u64::try_from(value) {
                 Ok(value) => visitor.visit_u64(value),
@@ -29,7 +28,7 @@ impl<'de> Deserializer<'_, 'de> {
     /// An integer beyond 64 bits with a sign, or in an unusual form.
     #[inline(never)]
     fn wide_integer<V: Visitor<'de>>(&mut self, visitor: V) -> Result<V::Value, DeError> {
-        if !is_integer(self.tag()?) {
+        if !self.tag()?.is_integer() {
             return Err(self.unexpected("an integer"));
         }
         let start = self.reader.position();
@@ -65,7 +64,7 @@ impl<'de> Deserializer<'_, 'de> {
         match self.tag()? {
             Tag::NEW_FLOAT_EXT | Tag::FLOAT_EXT => Ok(self.reader.float()?),
             // Elixir programs write 1 for 1.0; an integer that a float would round is refused.
-            tag if is_integer(tag) => match self.reader.number()? {
+            tag if tag.is_integer() => match self.reader.number()? {
                 Term::Integer(value) if value.unsigned_abs() <= 1 << f64::MANTISSA_DIGITS => {
                     Ok(value as f64)
                 }
@@ -147,10 +146,10 @@ impl<'de> Deserializer<'_, 'de> {
         while self.tag()? == Tag::LIST_EXT {
             for _ in 0..self.reader.list()? {
                 let start = self.reader.position();
-                let char = self.token_integer().and_then(|point| u32::try_from(point).ok());
+                let char = self.reader.small_integer().and_then(|point| u32::try_from(point).ok());
                 let Some(char) = char.and_then(char::from_u32) else {
                     self.reader.back_to(start);
-                    let error = match is_integer(self.tag()?) {
+                    let error = match self.tag()?.is_integer() {
                         true => DeError::at(start, "an integer that is no code point".into()),
                         false => self.unexpected("a code point"),
                     };

@@ -5,7 +5,6 @@ use std::marker::PhantomData;
 use serde::de::{self, Deserialize, DeserializeSeed, Visitor};
 
 use super::implied::Implied;
-use super::token::is_tuple;
 use super::{DeError, Deserializer};
 use crate::Tag;
 
@@ -84,7 +83,7 @@ impl<'de> Deserializer<'_, 'de> {
     #[inline(never)]
     fn large_arity(&mut self, expected: &str) -> Result<usize, DeError> {
         match self.tag()? {
-            tag if is_tuple(tag) => Ok(self.reader.tuple()?),
+            tag if tag.is_tuple() => Ok(self.reader.tuple()?),
             _ => Err(self.unexpected(expected)),
         }
     }

@@ -72,11 +72,10 @@ impl<'de> de::SeqAccess<'de> for &mut Elements<'_, '_, 'de> {
         if self.left == 0 {
             return Ok(None);
         }
-        let (start, index) = (self.de.reader.position(), self.read);
+        let index = self.read;
         self.left -= 1;
         self.read += 1;
-        let element = seed.deserialize(&mut *self.de);
-        let element = element.map_err(|error| error.located(start).inside(format!("[{index}]")))?;
+        let element = self.de.inner(|_| format!("[{index}]"), |de| seed.deserialize(de))?;
         self.de.reader.skip()?;
         Ok(Some(element))
     }

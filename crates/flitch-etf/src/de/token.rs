@@ -4,38 +4,14 @@ use std::borrow::Cow;
 
 use super::{DeError, Deserializer};
 use crate::record_head::RecordName;
-use crate::{Atom, Tag, Term, text};
+use crate::{Atom, Tag, text};
 
-const SMALL_INTEGER: u8 = Tag::SMALL_INTEGER_EXT.0;
-const INTEGER: u8 = Tag::INTEGER_EXT.0;
-const SMALL_BIG: u8 = Tag::SMALL_BIG_EXT.0;
 const FLOAT: u8 = Tag::NEW_FLOAT_EXT.0;
 const BINARY: u8 = Tag::BINARY_EXT.0;
 const ATOM: u8 = Tag::SMALL_ATOM_UTF8_EXT.0;
 const TUPLE: u8 = Tag::SMALL_TUPLE_EXT.0;
 
 impl<'de> Deserializer<'_, 'de> {
-    /// An integer of 64 bits, if one stands here and bytes behind it that can be read with it.
-    #[inline]
-    pub(super) fn token_integer(&mut self) -> Option<i64> {
-        let (value, rest) = match self.reader.rest() {
-            [SMALL_INTEGER, byte, rest @ ..] => (i64::from(*byte), rest),
-            [INTEGER, a, b, c, d, rest @ ..] => (i32::from_be_bytes([*a, *b, *c, *d]).into(), rest),
-            [SMALL_BIG, len @ 1..=8, sign, digits @ ..] => {
-                let magnitude = u64::from_le_bytes(*digits.first_chunk()?);
-                let magnitude = magnitude & (u64::MAX >> (64 - 8 * len));
-                let value = match sign {
-                    0 => i64::try_from(magnitude).ok()?,
-                    _ => 0i64.checked_sub_unsigned(magnitude)?,
-                };
-                (value, digits.get(usize::from(*len)..)?)
-            }
-            _ => return None,
-        };
-        self.reader.advance_to(rest);
-        Some(value)
-    }
-
     /// A finite float of eight bytes, if one stands here.
     #[inline]
     pub(super) fn token_float(&mut self) -> Option<f64> {
@@ -127,7 +103,7 @@ impl<'de> Deserializer<'_, 'de> {
                 }
                 _ => false,
             },
-            [tag, ..] if is_atom(Tag(*tag)) => self.other_atom_is(text),
+            [tag, ..] if Tag(*tag).is_atom() => self.other_atom_is(text),
             _ => false,
         }
     }
@@ -160,7 +136,7 @@ impl<'de> Deserializer<'_, 'de> {
                 Err(_) => "a broken record".into(),
             },
             Ok(Tag::COMPRESSED) => "compressed data, which only `from_bytes` reads".into(),
-            Ok(tag) if is_atom(tag) => match ahead.atom() {
+            Ok(tag) if tag.is_atom() => match ahead.atom() {
                 Ok(atom) => atom_named(&atom),
                 Err(_) => "a broken atom".into(),
             },
@@ -172,39 +148,14 @@ impl<'de> Deserializer<'_, 'de> {
 
 /// "the atom :many".
 pub(super) fn atom_named(atom: &Atom) -> String {
-    format!("the atom {}", text::elixir(&Term::Atom(atom.clone())))
-}
-
-#[inline]
-pub(super) fn is_integer(tag: Tag) -> bool {
-    matches!(
-        tag,
-        Tag::SMALL_INTEGER_EXT | Tag::INTEGER_EXT | Tag::SMALL_BIG_EXT | Tag::LARGE_BIG_EXT
-    )
-}
-
-#[inline]
-pub(super) fn is_tuple(tag: Tag) -> bool {
-    matches!(tag, Tag::SMALL_TUPLE_EXT | Tag::LARGE_TUPLE_EXT)
-}
-
-#[inline]
-pub(super) fn is_atom(tag: Tag) -> bool {
-    matches!(
-        tag,
-        Tag::SMALL_ATOM_UTF8_EXT
-            | Tag::ATOM_UTF8_EXT
-            | Tag::SMALL_ATOM_EXT
-            | Tag::ATOM_EXT
-            | Tag::ATOM_CACHE_REF
-    )
+    format!("the atom {}", text::elixir_atom(atom))
 }
 
 pub(super) fn kind_of(tag: Tag) -> &'static str {
     match tag {
-        tag if is_integer(tag) => "an integer",
-        tag if is_tuple(tag) => "a tuple",
-        tag if is_atom(tag) => "an atom",
+        tag if tag.is_integer() => "an integer",
+        tag if tag.is_tuple() => "a tuple",
+        tag if tag.is_atom() => "an atom",
         Tag::NEW_FLOAT_EXT | Tag::FLOAT_EXT => "a float",
         Tag::BINARY_EXT => "a binary",
         Tag::BIT_BINARY_EXT => "a bit string",

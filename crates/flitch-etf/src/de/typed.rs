@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde::de::{self, Visitor};
 
-use super::token::{atom_named, is_atom, is_integer, is_tuple};
+use super::token::atom_named;
 use super::{DeError, Deserializer, MAX_DEPTH};
 use crate::handoff::{self, Form, Handed};
 use crate::record_head::RecordName;
@@ -40,7 +40,7 @@ impl<'de> Deserializer<'_, 'de> {
                 handoff::put(Handed::Atom(self.reader.atom()?));
                 visitor.visit_unit()
             }
-            tag if is_atom(tag) => self.visit_atom(visitor),
+            tag if tag.is_atom() => self.visit_atom(visitor),
             _ => Err(self.unexpected("an atom")),
         }
     }
@@ -76,7 +76,7 @@ impl<'de> Deserializer<'_, 'de> {
                 Handed::Binary(self.reader.binary(len as usize)?)
             }
             handoff::BINARY => return Err(self.unexpected("a binary")),
-            handoff::INTEGER if is_integer(tag) => Handed::Term(self.reader.number()?),
+            handoff::INTEGER if tag.is_integer() => Handed::Term(self.reader.number()?),
             handoff::INTEGER => return Err(self.unexpected("an integer")),
             handoff::TERM => Handed::Term(self.reader.term()?),
             _ => {
@@ -96,7 +96,7 @@ impl<'de> Deserializer<'_, 'de> {
                 Cow::Borrowed(text) => visitor.visit_borrowed_str(text),
                 Cow::Owned(text) => visitor.visit_string(text),
             },
-            Form::Atom if is_atom(self.tag()?) => self.visit_atom(visitor),
+            Form::Atom if self.tag()?.is_atom() => self.visit_atom(visitor),
             _ => visitor.visit_borrowed_str(self.text()?),
         }
     }
@@ -126,9 +126,9 @@ impl<'de> de::Deserializer<'de> for &mut Deserializer<'_, 'de> {
             Form::Plain | Form::Undefined | Form::Atom | Form::AtomKeys => {}
         }
         match self.tag()? {
-            tag if is_integer(tag) => self.integer::<false, V>(visitor),
+            tag if tag.is_integer() => self.integer::<false, V>(visitor),
             Tag::NEW_FLOAT_EXT | Tag::FLOAT_EXT => visitor.visit_f64(self.float()?),
-            tag if is_atom(tag) => match self.atom_text()? {
+            tag if tag.is_atom() => match self.atom_text()? {
                 text if text == "true" => visitor.visit_bool(true),
                 text if text == "false" => visitor.visit_bool(false),
                 text if text == self.absence() => visitor.visit_none(),
@@ -142,7 +142,7 @@ impl<'de> de::Deserializer<'de> for &mut Deserializer<'_, 'de> {
                     Err(_) => visitor.visit_borrowed_bytes(bytes),
                 }
             }
-            tag if is_tuple(tag) => self.tuple(None, visitor),
+            tag if tag.is_tuple() => self.tuple(None, visitor),
             // Whoever asks for anything takes keys as text: serde_json's objects have no others.
             Tag::MAP_EXT | Tag::RECORD_EXT => self.map(Form::Atom, visitor),
             Tag::NIL_EXT | Tag::STRING_EXT | Tag::LIST_EXT => self.seq(visitor),
@@ -343,7 +343,7 @@ impl<'de> de::Deserializer<'de> for &mut Deserializer<'_, 'de> {
             return visitor.visit_borrowed_str(name);
         }
         match self.tag()? {
-            tag if is_atom(tag) => self.visit_atom(visitor),
+            tag if tag.is_atom() => self.visit_atom(visitor),
             Tag::BINARY_EXT => visitor.visit_borrowed_str(self.text()?),
             // A key that can be no field: whoever asks does not know it.
             _ => {

@@ -4,7 +4,6 @@ use serde::de::{self, DeserializeSeed, IntoDeserializer, Visitor};
 
 use super::implied::Implied;
 use super::seq::Elements;
-use super::token::{is_atom, is_tuple};
 use super::{DeError, Deserializer};
 use crate::handoff::Form;
 
@@ -21,9 +20,9 @@ impl<'de> Deserializer<'_, 'de> {
     ) -> Result<V::Value, DeError> {
         let start = self.reader.position();
         let found = self.tag()?;
-        let fields = if is_atom(found) {
+        let fields = if found.is_atom() {
             None
-        } else if is_tuple(found)
+        } else if found.is_tuple()
             && let Some(fields) = self.arity("a tuple")?.checked_sub(1)
         {
             Some(fields)
@@ -71,7 +70,7 @@ impl<'de> de::EnumAccess<'de> for Variant<'_, '_, 'de> {
             let variant = seed.deserialize(name.into_deserializer());
             return Ok((variant.map_err(|error: DeError| error.located(at))?, self));
         }
-        if !is_atom(self.de.tag()?) {
+        if !self.de.tag()?.is_atom() {
             return Err(self.de.unexpected("an atom as the first element"));
         }
         let tag = self.de.atom_text()?;
@@ -99,11 +98,7 @@ impl<'de> de::VariantAccess<'de> for Variant<'_, '_, 'de> {
     #[inline]
     fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> Result<T::Value, DeError> {
         match self.fields {
-            Some(1) => {
-                let at = self.de.reader.position();
-                let value = seed.deserialize(&mut *self.de);
-                value.map_err(|error| error.located(at).inside(".1".into()))
-            }
+            Some(1) => self.de.inner(|_| ".1".into(), |de| seed.deserialize(de)),
             // `:ok` is `Ok(())`.
             None if self.result => seed.deserialize(Implied::Unit),
             _ => Err(self.shape_error("a tuple of 2")),
@@ -126,9 +121,8 @@ impl<'de> de::VariantAccess<'de> for Variant<'_, '_, 'de> {
     ) -> Result<V::Value, DeError> {
         match self.fields {
             Some(1) => {
-                let at = self.de.reader.position();
-                let value = self.de.named(fields, |de| de.map(Form::Plain, visitor));
-                value.map_err(|error| error.located(at).inside(".1".into()))
+                let map = |de: &mut Deserializer<'_, 'de>| de.map(Form::Plain, visitor);
+                self.de.inner(|_| ".1".into(), |de| de.named(fields, map))
             }
             _ => Err(self.shape_error("a tuple of the atom and a map")),
         }

@@ -4,6 +4,7 @@ use super::build::{Done, Failure};
 use super::meter::Meter;
 use crate::atoms::recent;
 use crate::error::DecodeErrorKind as Kind;
+use crate::read::small_integer;
 use crate::term::List;
 use crate::{Atom, Binary, DecodeError, Export, Reader, Tag, Term};
 
@@ -59,15 +60,6 @@ impl Reader<'_> {
         Ok(recent(text, len, |atom| done.push(Term::Atom(atom.clone()))).map(|(_, rest)| rest))
     }
 
-    /// An integer of at most 56 bits, if that is what stands at the cursor.
-    #[inline(always)]
-    pub(super) fn small_integer(&mut self) -> Option<i64> {
-        let (tag, body) = self.rest().split_first()?;
-        let (value, rest) = small_integer(*tag, body)?;
-        self.advance_to(rest);
-        Some(value)
-    }
-
     #[inline(never)]
     fn other_leaf(&mut self, done: &mut Done, meter: &mut Meter) -> Result<(), Failure> {
         let tag = self.peek()?;
@@ -120,24 +112,6 @@ impl Reader<'_> {
             }
             unsupported => return Err(self.error(Kind::Unsupported(unsupported))),
         })
-    }
-}
-
-/// An integer of at most 56 bits behind its tag, and the bytes behind it.
-#[inline(always)]
-fn small_integer(tag: u8, body: &[u8]) -> Option<(i64, &[u8])> {
-    match Tag(tag) {
-        Tag::SMALL_INTEGER_EXT => body.split_first().map(|(value, rest)| ((*value).into(), rest)),
-        Tag::INTEGER_EXT => {
-            body.split_first_chunk().map(|(value, rest)| (i32::from_be_bytes(*value).into(), rest))
-        }
-        Tag::SMALL_BIG_EXT => {
-            let ([len @ 1..=7, sign], digits) = body.split_first_chunk()? else { return None };
-            let magnitude = i64::from_le_bytes(*digits.first_chunk()?) & ((1 << (8 * len)) - 1);
-            let rest = digits.get(usize::from(*len)..)?;
-            Some((if *sign == 0 { magnitude } else { -magnitude }, rest))
-        }
-        _ => None,
     }
 }
 

@@ -1,19 +1,19 @@
 //! The cursor over encoded bytes: every length is checked here, once.
 
 mod fields;
+mod integer;
 
 use std::borrow::Cow;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use num_bigint::{BigInt, Sign};
+
+pub(crate) use integer::small_integer;
 
 use crate::atoms::recent;
 use crate::error::DecodeErrorKind as Kind;
-use crate::limits::{MAX_ARITY, MAX_BIG_BYTES};
-use crate::{
-    Atom, AtomTable, Binary, DecodeError, Limits, NoAtoms, Pid, Port, Reference, Tag, Term,
-};
+use crate::limits::MAX_ARITY;
+use crate::{Atom, AtomTable, Binary, DecodeError, Limits, NoAtoms, Pid, Port, Reference, Tag};
 
 /// A cursor over encoded terms, for those who want one field and not the whole message.
 ///
@@ -199,67 +199,6 @@ impl<'a> Reader<'a> {
         self.take(len as usize, "bytes of a binary")
     }
 
-    /// An integer of at most 64 bits.
-    ///
-    /// # Errors
-    /// Another term, or a larger integer.
-    pub fn integer(&mut self) -> Result<i64, DecodeError> {
-        let offset = self.position();
-        match self.number()? {
-            Term::Integer(value) => Ok(value),
-            _ => Err(DecodeError { offset, kind: Kind::Invalid("an integer over 64 bits") }),
-        }
-    }
-
-    /// An integer of any size, as the term that it is.
-    pub(crate) fn number(&mut self) -> Result<Term, DecodeError> {
-        let tag = self.expect("an integer", Tag::is_integer)?;
-        self.number_of(tag)
-    }
-
-    /// An integer behind its tag.
-    #[inline]
-    pub(crate) fn number_of(&mut self, tag: Tag) -> Result<Term, DecodeError> {
-        Ok(match tag {
-            Tag::SMALL_INTEGER_EXT => Term::Integer(self.u8("integer")?.into()),
-            Tag::INTEGER_EXT => Term::Integer(self.i32("integer")?.into()),
-            Tag::SMALL_BIG_EXT => {
-                let [len, sign] = self.array("size and sign of the integer")?;
-                self.big(len.into(), sign)?
-            }
-            _ => {
-                let len = self.u32("size of the integer")? as usize;
-                let sign = self.u8("sign")?;
-                self.big(len, sign)?
-            }
-        })
-    }
-
-    /// A count of digits, if a BEAM can hold so many.
-    pub(crate) fn digits_fit(&self, len: usize) -> Result<usize, DecodeError> {
-        if len > MAX_BIG_BYTES {
-            let what = "bytes in an integer";
-            return Err(self.error(Kind::Limit { what, limit: MAX_BIG_BYTES }));
-        }
-        Ok(len)
-    }
-
-    #[inline]
-    fn big(&mut self, len: usize, sign: u8) -> Result<Term, DecodeError> {
-        let len = self.digits_fit(len)?;
-        let digits = self.take(len, "digits of an integer")?;
-        // The usual one: 64 bits and a sign.
-        if let Some(magnitude) = small_magnitude(digits) {
-            return Ok(match i64::try_from(magnitude) {
-                Ok(value) => Term::Integer(if sign == 0 { value } else { -value }),
-                Err(_) if sign == 0 => Term::from(magnitude),
-                Err(_) => Term::from(-i128::from(magnitude)),
-            });
-        }
-        let sign = if sign == 0 { Sign::Plus } else { Sign::Minus };
-        Ok(Term::from(BigInt::from_bytes_le(sign, digits)))
-    }
-
     /// An atom.
     ///
     /// # Errors
@@ -431,15 +370,4 @@ enum AtomText<'a> {
 
 fn latin1(text: &[u8]) -> String {
     text.iter().copied().map(char::from).collect()
-}
-
-/// Little-endian digits that fit into 64 bits.
-#[inline]
-fn small_magnitude(digits: &[u8]) -> Option<u64> {
-    if let Ok(digits) = digits.try_into() {
-        return Some(u64::from_le_bytes(digits));
-    }
-    let mut held = [0; 8];
-    held.get_mut(..digits.len())?.copy_from_slice(digits);
-    Some(u64::from_le_bytes(held))
 }

@@ -243,13 +243,14 @@ pub(super) struct DateTime {
 impl DateTime {
     /// A local time, so many seconds east of UTC.
     pub(super) fn new(date: Ymd, time: Hmsu, offset: i32, usec: bool) -> Self {
-        let (Ymd { year, month, day }, Hmsu { hour, minute, second, micro }) = (date, time);
+        let NaiveDateTime { calendar, day, hour, microsecond, minute, month, second, year } =
+            NaiveDateTime::new(date, time, usec);
         let (time_zone, zone_abbr) = zone(offset);
         Self {
-            calendar: Iso,
+            calendar,
             day,
             hour,
-            microsecond: Micro::new(micro, usec),
+            microsecond,
             minute,
             month,
             second,
@@ -263,12 +264,13 @@ impl DateTime {
 
     /// The local time, and the seconds that it is east of UTC.
     pub(super) fn parts<E: de::Error>(self) -> Result<(Ymd, Hmsu, i32), E> {
-        let Self { year, month, day, hour, minute, second, microsecond, .. } = self;
         let offset = self.utc_offset.checked_add(self.std_offset);
         let offset = offset.filter(|offset| offset.unsigned_abs() < 24 * 3600);
         let offset = offset.ok_or_else(|| E::custom("an offset of a day or more from UTC"))?;
-        let micro = microsecond.checked()?;
-        Ok((Ymd { year, month, day }, Hmsu { hour, minute, second, micro }, offset))
+        let Self { calendar, day, hour, microsecond, minute, month, second, year, .. } = self;
+        let local = NaiveDateTime { calendar, day, hour, microsecond, minute, month, second, year };
+        let (date, time) = local.parts()?;
+        Ok((date, time, offset))
     }
 }
 

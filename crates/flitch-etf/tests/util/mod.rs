@@ -1,9 +1,10 @@
-//! What the tests share: random terms, and the real thing to run beside us.
+//! What the tests share: random terms, values beside terms, and the real thing to run beside us.
 
 #![allow(dead_code, reason = "each test binary uses its own part of this")]
 
 pub(crate) mod confined;
 pub(crate) mod terms;
+pub(crate) mod values;
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
