@@ -230,6 +230,13 @@ impl<'c> BeamBuilder<'c> {
         self.host("localhost")
     }
 
+    /// No name: the first node that it connects to gives it one, at `127.0.0.1`.
+    #[must_use]
+    pub fn unnamed(mut self) -> Self {
+        "undefined@127.0.0.1".clone_into(&mut self.name);
+        self
+    }
+
     /// A cookie of its own.
     #[must_use]
     pub fn cookie(mut self, cookie: &str) -> Self {

@@ -1,7 +1,7 @@
 //! A peer that listens under a registered name and then does not play along.
 
 use std::io::{Read, Write};
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
 
 use crate::cluster::Cluster;
 
@@ -14,6 +14,8 @@ pub enum Behaviour {
     Closes,
     /// Answers the name with this status. (`erl_dist_protocol`, `send_status`.)
     Status(&'static str),
+    /// Knows nothing of nodes without a name, and closes on them; refuses those that have one.
+    NoNames,
     /// Accepts the name, and then shows flags without one that OTP 25 and 26 require.
     NoFlags,
 }
@@ -60,9 +62,15 @@ impl FakePeer {
 fn converse(stream: &mut TcpStream, behaviour: Behaviour, name: &str) -> std::io::Result<()> {
     let mut len = [0; 2];
     stream.read_exact(&mut len)?;
-    stream.read_exact(&mut vec![0; usize::from(u16::from_be_bytes(len))])?;
+    let mut said = vec![0; usize::from(u16::from_be_bytes(len))];
+    stream.read_exact(&mut said)?;
     match behaviour {
         Behaviour::Silent | Behaviour::Closes => Ok(()),
+        // The name stands behind tag, flags, creation and its length.
+        Behaviour::NoNames if !said.iter().skip(15).any(|byte| *byte == b'@') => {
+            stream.shutdown(Shutdown::Both)
+        }
+        Behaviour::NoNames => say(stream, b"snot_allowed"),
         Behaviour::Status(status) => say(stream, format!("s{status}").as_bytes()),
         Behaviour::NoFlags => {
             say(stream, b"sok")?;

@@ -220,6 +220,11 @@ impl Node {
         String::from_utf8_lossy(&line.unwrap_or_default()).replace('\0', " ")
     }
 
+    /// Freezes the node (`SIGSTOP`): its sockets stay open and it is silent.
+    pub fn freeze(&self) {
+        self.signal(Signal::STOP);
+    }
+
     /// Sends a signal.
     pub fn signal(&self, signal: Signal) {
         self.child.signal(signal);

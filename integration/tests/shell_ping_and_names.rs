@@ -129,6 +129,13 @@ fn an_unknown_status_is_shown() {
 }
 
 #[test]
+fn a_peer_that_has_no_names_to_give_meets_one_of_our_own() {
+    let cluster = Cluster::new();
+    let fake = cluster.fake_peer("fake", Behaviour::NoNames);
+    let _ = fails(&cluster, fake.name(), 3, "handshake", &["not_allowed"]);
+}
+
+#[test]
 fn missing_flags_are_named() {
     let cluster = Cluster::new();
     let fake = cluster.fake_peer("fake", Behaviour::NoFlags);

@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::Result;
 use clap::error::ErrorKind;
 use clap::{Parser, Subcommand, ValueEnum};
-use flitch::NodeName;
+use flitch::{NodeName, NodePattern};
 
 use crate::failure::{Failure, Stage};
 
@@ -54,6 +54,7 @@ Examples:
   flitch node --name worker@127.0.0.1
   flitch node --name worker@10.0.0.7 --connect app@10.0.0.5 --dist-port 9100-9105
   RELEASE_NODE=worker@10.0.0.7 ERL_DIST_PORT=9100 flitch node --epmd none
+  flitch node --name worker@10.0.0.7 --allow 'app-*@10.0.*' --peer-port 'db@*=9200'
 
 Then, in iex:
   GenServer.call({:flitch, :\"worker@127.0.0.1\"}, :info)")]
@@ -83,9 +84,21 @@ pub(crate) struct NodeArgs {
     /// A node to stay connected to; repeatable
     #[arg(long, value_name = "NODE")]
     pub(crate) connect: Vec<NodeName>,
+    /// Nodes that may connect and be connected to, such as 'app-*@10.0.*'; repeatable [default: all]
+    #[arg(long, value_name = "PATTERN")]
+    pub(crate) allow: Vec<NodePattern>,
+    /// The port that some peers listen on, with no EPMD asked, such as 'db@*=9200'; repeatable
+    #[arg(long, value_name = "PATTERN=PORT", value_parser = peer_port)]
+    pub(crate) peer_port: Vec<(NodePattern, u16)>,
+    /// A file with the cookie for some peers, such as 'db@*=/run/secrets/db'; repeatable
+    #[arg(long, value_name = "PATTERN=FILE", value_parser = peer_cookie)]
+    pub(crate) peer_cookie_file: Vec<(NodePattern, PathBuf)>,
     /// A peer that is silent for so long is gone; the same on all nodes of a cluster
     #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = seconds)]
     pub(crate) net_ticktime: Duration,
+    /// How long reaching a peer, or the handshake of one that comes, may take
+    #[arg(long, value_name = "SECONDS", default_value = "7", value_parser = seconds)]
+    pub(crate) net_setuptime: Duration,
     /// How the log on standard error is written; RUST_LOG says how much of it
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t = Format::Text)]
     pub(crate) log_format: Format,
@@ -245,7 +258,7 @@ pub(crate) enum EpmdArg {
     External,
     /// One inside this program
     Embedded,
-    /// None: all nodes of the cluster listen on the port of --dist-port
+    /// None: the peers listen on the port of --dist-port, or on those of --peer-port
     None,
 }
 
@@ -304,6 +317,29 @@ fn ports(text: &str) -> Result<RangeInclusive<u16>, String> {
         _ => return Err(wrong()),
     };
     if first > last || (first == 0 && last > 0) { Err(wrong()) } else { Ok(first..=last) }
+}
+
+/// `db@*=9200`.
+fn peer_port(text: &str) -> Result<(NodePattern, u16), String> {
+    let (peers, port) = for_peers(text, "PORT")?;
+    match port.parse() {
+        Ok(port) if port != 0 => Ok((peers, port)),
+        _ => Err(format!("{port:?} is no port: write a number from 1 to 65535")),
+    }
+}
+
+/// `db@*=/run/secrets/db`.
+fn peer_cookie(text: &str) -> Result<(NodePattern, PathBuf), String> {
+    let (peers, path) = for_peers(text, "FILE")?;
+    Ok((peers, PathBuf::from(path)))
+}
+
+/// What stands before the first `=`, which few node names have, and what stands behind it.
+fn for_peers<'a>(text: &'a str, what: &str) -> Result<(NodePattern, &'a str), String> {
+    let form = || format!("write it as PATTERN={what}, such as 'db@*={}'", what.to_lowercase());
+    let (peers, value) = text.split_once('=').ok_or_else(form)?;
+    let peers = peers.parse().map_err(|error: flitch::PatternError| error.to_string())?;
+    if value.is_empty() { Err(form()) } else { Ok((peers, value)) }
 }
 
 /// `5` or `0.5`.
@@ -368,6 +404,17 @@ mod tests {
         assert_eq!(ports("9100-9105"), Ok(9100..=9105));
         for text in ["x", "9105-9100", "70000", "1-2-3", "-1", "0-5"] {
             assert!(ports(text).unwrap_err().contains(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_for_some_peers_is_a_pattern_and_a_value() {
+        let (peers, port) = peer_port("db@*=9200").unwrap();
+        assert_eq!((peers.to_string().as_str(), port), ("db@*", 9200));
+        let (peers, path) = peer_cookie("10.0.*=/run/a=b").unwrap();
+        assert_eq!((peers.to_string().as_str(), path), ("*@10.0.*", "/run/a=b".into()));
+        for text in ["db@*", "db@*=", "db@*=x", "db@*=0", "a@b@c=1", "=9200"] {
+            assert!(!peer_port(text).unwrap_err().is_empty(), "{text}");
         }
     }
 

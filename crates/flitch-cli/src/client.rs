@@ -1,13 +1,18 @@
 //! A node that only asks: it dials one peer, listens on no port and is registered nowhere.
 //!
+//! The peer gives it its name. A BEAM keeps every name that it has ever met in its atom table, and
+//! gives those few that are free again; a name of our own for each command would stay there.
+//!
 //! One deadline covers all of it, and a failure or a timeout says how far things came.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, UdpSocket};
 use std::time::{Duration, Instant};
 
 use flitch::epmd::client;
+use flitch::handshake::{self, Cause};
 use flitch::{
-    CallError, ConnectError, Cookie, Epmd, NameKind, Node, NodeName, PeerPort, SendError, Term,
+    CallError, ConnectError, Cookie, Epmd, NameKind, Node, NodeBuilder, NodeName, PeerPort,
+    SendError, StartError, Term,
 };
 
 use crate::args::{CommonArgs, Format};
@@ -35,22 +40,31 @@ impl Client {
         let hosts = resolve(target.node.host(), &deadline).await?;
         let host = hosts.first().copied().unwrap_or(Ipv4Addr::LOCALHOST.into());
         let peer = target.node;
-        let name = own_name(&peer, local_address(host), &host_name(), std::process::id());
-        let name = name.map_err(|error| Failure::from(&error))?;
-        let mut node = Node::builder(name)
-            .cookie(cookie)
-            .listen(false)
-            .epmd(Epmd::None)
-            .setup_timeout(deadline.left(Instant::now()))
-            .output(move |text| match common.output {
-                Format::Text => out::stdout(text),
-                // Standard output is one JSON document.
-                Format::Json => out::stderr(text),
-            });
-        if let Some(port) = target.port {
-            node = node.peer_port(PeerPort::Fixed(port));
-        }
-        let node = node.start().await?;
+        let own = own_host(&peer, local_address(host), &host_name());
+        let made = |builder: NodeBuilder| {
+            let builder = builder
+                .cookie(cookie.clone())
+                .listen(false)
+                .epmd(Epmd::None)
+                .setup_timeout(deadline.left(Instant::now()))
+                .output(move |text| match common.output {
+                    Format::Text => out::stdout(text),
+                    // Standard output is one JSON document.
+                    Format::Json => out::stderr(text),
+                });
+            match target.port {
+                Some(port) => builder.peer_port(PeerPort::Fixed(port)),
+                None => builder,
+            }
+        };
+        let node = match made(Node::builder_named_by(peer.clone(), &own)).start().await {
+            Err(StartError::Connect(error)) if names_nobody(&error) => {
+                let name = own_name(&own, std::process::id());
+                let name = name.map_err(|error| Failure::from(&error))?;
+                made(Node::builder(name)).start().await?
+            }
+            named => named?,
+        };
         match node.connect(&peer).await {
             Ok(()) => Ok(Self { node, target: peer, deadline }),
             Err(error) => Err(Failure::from(&error)),
@@ -163,25 +177,34 @@ fn no_address(host: &str) -> Failure {
     Failure::from(&ConnectError::Dns { host: host.to_owned(), message })
 }
 
-/// How many names one host uses up. Every name that a BEAM has ever met stays in its atom table,
-/// so that a new one for each command would fill it in the end.
-const NAMES: u32 = 1 << 15;
+/// Whether the peer may be one that has no names to give, as nodes other than BEAMs are.
+fn names_nobody(error: &ConnectError) -> bool {
+    let ConnectError::Handshake(error) = error else { return false };
+    match error.cause {
+        Cause::NoName => true,
+        Cause::Closed => error.stage == handshake::Stage::Status,
+        _ => false,
+    }
+}
 
-/// The name of a command's node: of the same kind as the peer's, or they could not connect, and
-/// at the address that the peer sees, so that commands of two hosts do not meet in one name.
-fn own_name(
-    peer: &NodeName,
-    local: IpAddr,
-    host_name: &str,
-    process: u32,
-) -> Result<NodeName, flitch::NameError> {
-    let alive = format!("flitch-{}", process % NAMES);
+/// The host of a command's node: of the same kind as the peer's, or they could not connect, and
+/// the address that the peer sees, so that commands of two hosts do not meet in one name.
+fn own_host(peer: &NodeName, local: IpAddr, host_name: &str) -> String {
     if peer.kind() == NameKind::Long {
-        return NodeName::long(&format!("{alive}@{local}"));
+        return local.to_string();
     }
     let label = host_name.split('.').next().unwrap_or_default();
-    NodeName::short(&format!("{alive}@{label}"))
-        .or_else(|_| NodeName::short(&format!("{alive}@localhost")))
+    let usable = NodeName::short(&format!("x@{label}")).is_ok();
+    if usable { label.to_owned() } else { "localhost".to_owned() }
+}
+
+/// How many names one host uses up with peers that give none. Every name that a node has ever met
+/// may stay with it, so that a new one for each command would fill its tables in the end.
+const NAMES: u32 = 1 << 15;
+
+/// The name of a command's node where the peer gives none.
+fn own_name(host: &str, process: u32) -> Result<NodeName, flitch::NameError> {
+    format!("flitch-{}@{host}", process % NAMES).parse()
 }
 
 /// Which address of ours the peer will see: the one that the route to it begins at.
@@ -211,23 +234,21 @@ fn host_name() -> String {
 mod tests {
     use super::*;
 
-    fn named(peer: &str, local: &str, host: &str, process: u32) -> String {
-        let peer = peer.parse().unwrap();
-        own_name(&peer, local.parse().unwrap(), host, process).unwrap().to_string()
+    #[test]
+    fn the_host_is_of_the_peers_kind() {
+        let host = |peer: &str, local: &str, name| {
+            own_host(&peer.parse().unwrap(), local.parse().unwrap(), name)
+        };
+        assert_eq!(host("a@10.0.0.7", "10.0.0.5", "box"), "10.0.0.5");
+        assert_eq!(host("a@db.example", "fd00::5", "box"), "fd00::5");
+        assert_eq!(host("a@db", "10.0.0.5", "box.example.org"), "box");
+        assert_eq!(host("a@db", "10.0.0.5", ""), "localhost");
+        assert_eq!(host("a@db", "10.0.0.5", "my box"), "localhost");
     }
 
     #[test]
-    fn the_name_is_of_the_peers_kind() {
-        assert_eq!(named("a@10.0.0.7", "10.0.0.5", "box", 12), "flitch-12@10.0.0.5");
-        assert_eq!(named("a@db.example", "fd00::5", "box", 12), "flitch-12@fd00::5");
-        assert_eq!(named("a@db", "10.0.0.5", "box.example.org", 12), "flitch-12@box");
-        assert_eq!(named("a@db", "10.0.0.5", "", 12), "flitch-12@localhost");
-        assert_eq!(named("a@db", "10.0.0.5", "my box", 12), "flitch-12@localhost");
-    }
-
-    #[test]
-    fn the_names_come_from_a_bounded_set_or_the_peers_atom_table_would_fill() {
-        assert_eq!(named("a@10.0.0.7", "10.0.0.5", "box", NAMES + 3), "flitch-3@10.0.0.5");
+    fn names_of_our_own_come_from_a_bounded_set() {
+        assert_eq!(own_name("10.0.0.5", NAMES + 3).unwrap(), *"flitch-3@10.0.0.5");
     }
 
     #[test]

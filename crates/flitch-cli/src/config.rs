@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use flitch::etf::text::{self, Syntax};
-use flitch::{Atom, ConnectError, Epmd, NameKind, NodeName, PeerPort, Term};
+use flitch::{Atom, ConnectError, Epmd, NameKind, NodeName, NodePattern, PeerPort, Term};
 
 use crate::args::{EpmdArg, NodeArgs, SyntaxArgs, TargetArgs};
 use crate::failure::{Failure, Stage};
@@ -24,7 +24,14 @@ pub(crate) struct NodeConfig {
     pub(crate) peer_port: Option<PeerPort>,
     pub(crate) visible: bool,
     pub(crate) connect: Vec<NodeName>,
+    /// Who may connect; everybody if there is no entry.
+    pub(crate) allow: Vec<NodePattern>,
+    /// The ports of some peers.
+    pub(crate) ports_of: Vec<(NodePattern, u16)>,
+    /// Where the cookies of some peers are.
+    pub(crate) cookie_files_for: Vec<(NodePattern, PathBuf)>,
     pub(crate) net_ticktime: Duration,
+    pub(crate) net_setuptime: Duration,
 }
 
 impl NodeConfig {
@@ -42,10 +49,14 @@ impl NodeConfig {
         };
         let peer_port = match (epmd, fixed(&args.dist_port)) {
             (Epmd::None, Some(port)) => Some(PeerPort::Fixed(port)),
+            (Epmd::None, None) if *args.dist_port.end() != 0 && !args.peer_port.is_empty() => {
+                Some(PeerPort::Listed)
+            }
             (Epmd::None, None) => {
                 return Err(Failure::usage(
                     "without EPMD the peers have to know the port: give the one port that all \
-                     nodes of the cluster listen on with --dist-port PORT or ERL_DIST_PORT",
+                     nodes of the cluster listen on with --dist-port PORT or ERL_DIST_PORT, and \
+                     the ports of those that listen elsewhere with --peer-port",
                 ));
             }
             _ => None,
@@ -54,6 +65,12 @@ impl NodeConfig {
             let us_long = name.kind() == NameKind::Long;
             let error = ConnectError::Kind { peer: peer.clone(), us: name, us_long };
             return Err(Failure::from(&error));
+        }
+        let allowed = |peer| args.allow.iter().any(|peers: &NodePattern| peers.matches(peer));
+        if let Some(peer) =
+            args.connect.iter().find(|peer| !args.allow.is_empty() && !allowed(*peer))
+        {
+            return Err(Failure::usage(format!("--connect {peer} is not among those of --allow")));
         }
         Ok(Self {
             name,
@@ -64,7 +81,11 @@ impl NodeConfig {
             peer_port,
             visible: args.visible,
             connect: args.connect,
+            allow: args.allow,
+            ports_of: args.peer_port,
+            cookie_files_for: args.peer_cookie_file,
             net_ticktime: args.net_ticktime,
+            net_setuptime: args.net_setuptime,
         })
     }
 }
@@ -224,6 +245,21 @@ mod tests {
         let words = ["--name", "a@127.0.0.1", "--connect", "b@db"];
         let failure = resolve(&words, None).unwrap_err();
         assert!(failure.message.contains("b@db"), "{}", failure.message);
+        let words = ["--name", "a@h.x", "--connect", "b@g.x", "--allow", "*@h.x"];
+        let failure = resolve(&words, None).unwrap_err();
+        assert!(failure.message.contains("b@g.x is not among"), "{}", failure.message);
+    }
+
+    #[test]
+    fn with_ports_by_peer_the_own_one_may_be_any_of_a_range() {
+        let words = ["--name", "a@h.x", "--epmd", "none", "--peer-port", "b@*=9200"];
+        let range = ["--dist-port", "9100-9105"];
+        let config = resolve(&[words.as_slice(), &range].concat(), None).unwrap();
+        assert_eq!(config.peer_port, Some(PeerPort::Listed));
+        let fixed = ["--dist-port", "9100"];
+        let config = resolve(&[words.as_slice(), &fixed].concat(), None).unwrap();
+        assert_eq!(config.peer_port, Some(PeerPort::Fixed(9100)));
+        assert!(resolve(&words, None).is_err(), "nobody could know the port");
     }
 
     #[test]

@@ -201,6 +201,7 @@ impl From<StartError> for Failure {
             StartError::Epmd(error) => Self::from(error),
             StartError::Cookie(error) => Self::from(error),
             StartError::Name(error) => Self::from(error),
+            StartError::Connect(error) => Self::from(error),
             StartError::EpmdPort(_) => Self::usage(error.to_string()),
             StartError::EmbeddedEpmd(_) => Self::new(Stage::Epmd, error.to_string()),
             StartError::Listen { .. } => Self::new(Stage::Listen, error.to_string()),

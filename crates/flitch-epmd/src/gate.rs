@@ -80,11 +80,13 @@ impl Gate {
 }
 
 /// Who is behind an address: for IPv6 the /64, which one host has to itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Source(IpAddr);
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Source(IpAddr);
 
 impl Source {
-    fn of(address: IpAddr) -> Self {
+    /// The source of connections from an address.
+    #[must_use]
+    pub fn of(address: IpAddr) -> Self {
         match address.to_canonical() {
             IpAddr::V6(v6) if !v6.is_loopback() => {
                 Self(Ipv6Addr::from_bits(v6.to_bits() & !u128::from(u64::MAX)).into())

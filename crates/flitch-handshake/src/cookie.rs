@@ -1,10 +1,9 @@
 //! The cookie: the secret that both nodes must have in common.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use flitch_name::NodeName;
+use flitch_name::{NodeName, NodePattern};
 
 /// The shared secret of a cluster, as an Erlang node sees it: up to 255 characters of Latin-1.
 ///
@@ -105,32 +104,33 @@ pub enum Weakness {
     Short,
 }
 
-/// Which cookie is for which peer: one for all, and exceptions by name, as
-/// `erlang:set_cookie(Node, Cookie)` makes them. Cheap to clone.
+/// Which cookie is for which peer: one for all, and exceptions by pattern, of which
+/// `erlang:set_cookie(Node, Cookie)` knows those for one node. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Cookies {
     default: Cookie,
-    by_peer: Arc<BTreeMap<NodeName, Cookie>>,
+    exceptions: Arc<Vec<(NodePattern, Cookie)>>,
 }
 
 impl Cookies {
     /// One cookie for every peer.
     #[must_use]
     pub fn new(default: Cookie) -> Self {
-        Self { default, by_peer: Arc::default() }
+        Self { default, exceptions: Arc::default() }
     }
 
-    /// Another cookie for one peer.
+    /// Another cookie for some peers. Of several that fit a peer, the one given first counts.
     #[must_use]
-    pub fn with_peer(mut self, peer: NodeName, cookie: Cookie) -> Self {
-        Arc::make_mut(&mut self.by_peer).insert(peer, cookie);
+    pub fn with_peer(mut self, peers: NodePattern, cookie: Cookie) -> Self {
+        Arc::make_mut(&mut self.exceptions).push((peers, cookie));
         self
     }
 
     /// The cookie to use with `peer`. (`auth:get_cookie/1`.)
     #[must_use]
     pub fn for_peer(&self, peer: &NodeName) -> &Cookie {
-        self.by_peer.get(peer).unwrap_or(&self.default)
+        let exception = self.exceptions.iter().find(|(peers, _)| peers.matches(peer));
+        exception.map_or(&self.default, |(_, cookie)| cookie)
     }
 }
 
@@ -177,10 +177,12 @@ mod tests {
 
     #[test]
     fn a_peer_with_a_cookie_of_its_own_does_not_get_the_others() {
-        let [a, b] = ["a@h.x", "b@h.x"].map(|name| name.parse::<NodeName>().unwrap());
-        let cookies = Cookies::new(Cookie::new("one").unwrap())
-            .with_peer(b.clone(), Cookie::new("two").unwrap());
-        assert_eq!(cookies.for_peer(&a).secret(), b"one");
-        assert_eq!(cookies.for_peer(&b).secret(), b"two");
+        let cookie = |text| Cookie::new(text).unwrap();
+        let cookies = Cookies::new(cookie("one"))
+            .with_peer("b@h.x".parse().unwrap(), cookie("two"))
+            .with_peer("*@h.x".parse().unwrap(), cookie("three"));
+        for (peer, secret) in [("a@g.x", "one"), ("b@h.x", "two"), ("c@h.x", "three")] {
+            assert_eq!(cookies.for_peer(&peer.parse().unwrap()).secret(), secret.as_bytes());
+        }
     }
 }

@@ -12,7 +12,7 @@ pub use crate::message::MessageError;
 /// Its text is one sentence for an operator. It holds nothing secret, and nothing from the peer that
 /// could steer a terminal.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("no link to {}: {}{}", Shown(peer.as_deref()), cause, Hint(*stage, cause))]
+#[error("no link to {}: {}{}", Shown(peer.as_deref()), cause, Hint(self))]
 pub struct HandshakeError {
     /// What the handshake was waiting for.
     pub stage: Stage,
@@ -20,6 +20,9 @@ pub struct HandshakeError {
     pub peer: Option<String>,
     /// What went wrong.
     pub cause: Cause,
+    /// Flags that some release from OTP 25 on insists on and that we did not offer. A peer that
+    /// misses one closes without naming it to us.
+    pub lacking: Flags,
 }
 
 impl HandshakeError {
@@ -85,10 +88,7 @@ pub enum Cause {
         stated: NodeName,
     },
     /// Status `not_allowed`.
-    #[error(
-        "it refused us with not_allowed: it keeps a list of allowed nodes without our name, or \
-         needs flags that we do not offer (its log says which)"
-    )]
+    #[error("it refused us with not_allowed")]
     NotAllowed,
     /// Status `nok`: both dialled at once, and the peer's own attempt is the one that counts.
     #[error("it is dialling us at this moment, and that attempt goes on: accept it")]
@@ -106,7 +106,7 @@ pub enum Cause {
     #[error("it gave this node a name that nobody asked for")]
     UnaskedName,
     /// We asked for a name and got another status.
-    #[error("it gave this node no name, although asked: it is older than OTP 24, or refuses to")]
+    #[error("it gave this node no name, although asked: it is no BEAM of OTP 23 or later")]
     NoName,
     /// The name that we were given is not on our host.
     #[error("it gave this node the name {given}, which is not on its host")]
@@ -151,6 +151,11 @@ pub enum Stage {
 }
 
 impl Stage {
+    /// Whether a peer that closes here may have missed a flag of ours.
+    fn flags_are_judged(self) -> bool {
+        matches!(self, Self::Status | Self::Challenge | Self::ChallengeReply)
+    }
+
     /// What usually is the matter with a peer that closes here. A BEAM closes without a word.
     fn hint_when_closed(self) -> &'static str {
         match self {
@@ -160,7 +165,7 @@ impl Stage {
                  own name one that it can accept?"
             }
             Self::Challenge | Self::ChallengeReply => {
-                ": its log may name a flag that we lack or another name that it expected"
+                ": its log may say why, such as another name that it expected"
             }
             _ => "",
         }
@@ -211,22 +216,54 @@ impl fmt::Display for Shown<'_> {
     }
 }
 
-/// What the cause alone does not say: the stage.
-struct Hint<'a>(Stage, &'a Cause);
+/// What the cause alone does not say.
+struct Hint<'a>(&'a HandshakeError);
 
 impl fmt::Display for Hint<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self(stage, cause) = self;
+        let HandshakeError { stage, cause, lacking, .. } = self.0;
         match cause {
             Cause::Message(_) => write!(
                 f,
                 " while we waited for {stage}: check that an Erlang node of OTP 23 or later, \
                  without TLS, is at the other end"
             ),
-            Cause::Closed => write!(f, " while we waited for {stage}{}", stage.hint_when_closed()),
             Cause::TimedOut => write!(f, ": the deadline passed while we waited for {stage}"),
+            Cause::NotAllowed if lacking.is_empty() => f.write_str(
+                ": its list of allowed nodes is without our name, for this node offers every flag \
+                 that OTP 25 to 29 insist on (its log says which it was)",
+            ),
+            Cause::NotAllowed => write!(
+                f,
+                ": {}, or it keeps a list of allowed nodes without our name (its log says which \
+                 it was)",
+                Lacking(*lacking)
+            ),
+            Cause::Closed if !lacking.is_empty() && stage.flags_are_judged() => {
+                write!(f, " while we waited for {stage}: {}", Lacking(*lacking))
+            }
+            Cause::Closed => write!(f, " while we waited for {stage}{}", stage.hint_when_closed()),
             _ => Ok(()),
         }
+    }
+}
+
+/// Flags that we do not offer, with the release that began to insist on each.
+struct Lacking(Flags);
+
+impl fmt::Display for Lacking {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let old = self.0 & Flags::MANDATORY_25;
+        f.write_str("this node does not offer")?;
+        if !old.is_empty() {
+            write!(f, " {old}, which OTP 25 and later insist on")?;
+        }
+        let new = self.0.without(old);
+        if !new.is_empty() {
+            let and = if old.is_empty() { "" } else { "; nor" };
+            write!(f, "{and} {new}, which OTP 26 and later insist on")?;
+        }
+        Ok(())
     }
 }
 
@@ -235,7 +272,11 @@ mod tests {
     use super::*;
 
     fn said(stage: Stage, cause: Cause) -> String {
-        HandshakeError { stage, peer: Some("b@h.x".into()), cause }.to_string()
+        lacking(stage, cause, Flags::NONE)
+    }
+
+    fn lacking(stage: Stage, cause: Cause, lacking: Flags) -> String {
+        HandshakeError { stage, peer: Some("b@h.x".into()), cause, lacking }.to_string()
     }
 
     #[test]
@@ -254,13 +295,37 @@ mod tests {
         assert!(said(Stage::Status, Cause::Closed).contains("OTP 23 or later"));
         let empty = said(Stage::Name, MessageError::Empty.into());
         assert!(empty.contains("an empty frame while we waited for its name"), "{empty}");
-        let unknown = HandshakeError { stage: Stage::Name, peer: None, cause: Cause::Closed };
+        let (cause, lacking) = (Cause::Closed, Flags::NONE);
+        let unknown = HandshakeError { stage: Stage::Name, peer: None, cause, lacking };
         assert!(unknown.to_string().contains("a peer that has not told its name"));
     }
 
     #[test]
+    fn a_peer_that_closes_without_a_word_may_have_missed_these_flags() {
+        let ours = Flags::OFFERED.without(Flags::MANDATORY_25_DIGEST | Flags::MAP_TAG);
+        let missing = ours.without(Flags::V4_NC).missing_for(29);
+        let said = lacking(Stage::Status, Cause::NotAllowed, missing);
+        assert!(
+            said.contains(
+                "does not offer MAP_TAG, which OTP 25 and later insist on; nor V4_NC, which OTP 26 \
+                 and later insist on"
+            ),
+            "{said}"
+        );
+        let said = lacking(Stage::ChallengeReply, Cause::Closed, Flags::UNLINK_ID);
+        assert!(said.contains("UNLINK_ID, which OTP 26 and later insist on"), "{said}");
+        let said = lacking(Stage::ChallengeReply, Cause::Closed, Flags::NONE);
+        assert!(!said.contains("insist"), "{said}");
+        let said = lacking(Stage::Status, Cause::NotAllowed, Flags::NONE);
+        assert!(said.contains("every flag") && said.contains("allowed nodes"), "{said}");
+    }
+
+    #[test]
     fn every_failure_has_one_guilty_party() {
-        let fault = |cause| HandshakeError { stage: Stage::Status, peer: None, cause }.fault();
+        let fault = |cause| {
+            let (stage, lacking) = (Stage::Status, Flags::NONE);
+            HandshakeError { stage, peer: None, cause, lacking }.fault()
+        };
         assert_eq!(fault(Cause::WrongCookie), Fault::Cookie);
         assert_eq!(fault(Cause::ClosedAfterReply), Fault::Cookie);
         assert_eq!(fault(MessageError::Empty.into()), Fault::Peer);

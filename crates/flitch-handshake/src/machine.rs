@@ -32,6 +32,8 @@ pub struct Handshake {
     inbox: Inbox,
     out: Output,
     deadline: Instant,
+    /// What releases insist on and we do not offer: why a peer may have closed without a word.
+    lacking: Flags,
 }
 
 impl Handshake {
@@ -65,9 +67,9 @@ impl Handshake {
     /// Begins a handshake on a connection that was opened to us.
     #[must_use]
     pub fn accept(us: LocalNode, config: Config, now: Instant) -> Self {
-        let deadline = config.deadline(now);
+        let (deadline, lacking) = (config.deadline(now), config.flags.missing_for(u8::MAX));
         let side = Side::Acceptor(Acceptor::start(us, config));
-        Self { side, inbox: Inbox::default(), out: Output::default(), deadline }
+        Self { side, inbox: Inbox::default(), out: Output::default(), deadline, lacking }
     }
 
     /// Bytes from the peer, in any pieces.
@@ -186,10 +188,10 @@ impl Handshake {
     }
 
     fn dial(us: Us, peer: Option<NodeName>, config: Config, now: Instant) -> Self {
-        let deadline = config.deadline(now);
+        let (deadline, lacking) = (config.deadline(now), config.flags.missing_for(u8::MAX));
         let mut out = Output::default();
         let side = Side::Initiator(Initiator::start(us, peer, config, &mut out));
-        Self { side, inbox: Inbox::default(), out, deadline }
+        Self { side, inbox: Inbox::default(), out, deadline, lacking }
     }
 
     /// Takes frames for as long as one is due.
@@ -226,7 +228,10 @@ impl Handshake {
                 self.out.tell(Event::Established(link));
                 self.side = Side::Established;
             }
-            Err(cause) => self.out.tell(Event::Failed(HandshakeError { stage, peer, cause })),
+            Err(cause) => {
+                let error = HandshakeError { stage, peer, cause, lacking: self.lacking };
+                self.out.tell(Event::Failed(error));
+            }
         }
         if matches!(self.side, Side::Failed) {
             self.inbox = Inbox::default();

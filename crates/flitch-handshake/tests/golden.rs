@@ -23,6 +23,7 @@ const VISIBLE: &str = include_str!("captures/otp25-visible.txt");
 const HIDDEN: &str = include_str!("captures/otp25-hidden.txt");
 const WRONG_COOKIE: &str = include_str!("captures/otp25-wrong-cookie.txt");
 const DYNAMIC_NAME: &str = include_str!("captures/otp25-dynamic-name.txt");
+const OLD_FORM: &str = include_str!("captures/otp23-old-form.txt");
 
 /// What one side of a recording sent, a message an element.
 fn sent(recording: &str, side: &str) -> Vec<Vec<u8>> {
@@ -88,7 +89,7 @@ fn replay_acceptor(recording: &str, cookie: &str, decision: Decision) -> Handsha
     let mut machine = Handshake::accept(node(challenge, 15), config, Instant::now());
     machine.handle_input(&theirs[0]);
     machine.decide(decision).unwrap();
-    machine.handle_input(&theirs[1]);
+    theirs[1..].iter().for_each(|message| machine.handle_input(message));
     assert_eq!(transmits(&mut machine), ours);
     machine
 }
@@ -162,4 +163,16 @@ fn an_otp_25_node_without_a_name_gets_one_from_us_as_from_its_like() {
     assert_eq!(caller.name, CallerName::Unnamed { host: "127.0.0.1".into() });
     assert_eq!((&at_b.peer, at_b.peer_creation), (&name, creation));
     assert_eq!(at_a.flags, at_b.flags);
+}
+
+#[test]
+fn an_otp_23_node_that_began_with_the_old_form_is_met_as_its_like_meets_it() {
+    let mut machine = replay_acceptor(OLD_FORM, "kanelbulle", Decision::Ok);
+    let told = events(&mut machine);
+    let [Event::PeerNamed(caller), Event::Established(link)] = told.as_slice() else {
+        panic!("{told:?}")
+    };
+    assert_eq!((caller.creation, &caller.name), (None, &CallerName::Node(link.peer.clone())));
+    assert_eq!((link.peer.as_str(), link.peer_creation.value()), ("a@127.0.0.2", 0x0df4_fe84));
+    assert!(link.flags.contains(Flags::SPAWN | Flags::HANDSHAKE_23));
 }

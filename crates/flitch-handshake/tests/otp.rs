@@ -9,6 +9,7 @@
 
 mod util;
 
+use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::time::Instant;
 
@@ -140,6 +141,21 @@ fn a_real_node_gives_us_a_name_when_we_have_none() {
 }
 
 #[test]
+fn a_real_node_closes_on_a_legacy_n_and_so_v6_n_comes_first() {
+    let epmd = Epmd::start();
+    let (erl, port) = Erl::listening(&epmd, "erl", COOKIE);
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    let flags = u32::try_from(Flags::OFFERED.bits() & 0xffff_ffff).unwrap();
+    let legacy = [b"n\0\x05".as_slice(), &flags.to_be_bytes(), b"old@127.0.0.1"].concat();
+    stream.write_all(&util::frame(&legacy)).unwrap();
+    let answer = stream.read(&mut [0; 1]);
+    assert!(matches!(answer, Ok(0) | Err(_)), "{answer:?}");
+    let (_stream, outcome, _) = dial(port, initiate("erl", config(COOKIE, 18)), true);
+    outcome.unwrap();
+    assert_eq!(erl.line(), "nodeup hidden 'flitch@127.0.0.1'");
+}
+
+#[test]
 fn a_real_node_refuses_us_without_a_mandatory_flag() {
     let epmd = Epmd::start();
     let (_erl, port) = Erl::listening(&epmd, "erl", COOKIE);
@@ -147,14 +163,44 @@ fn a_real_node_refuses_us_without_a_mandatory_flag() {
     assert_eq!(flags.missing_for(25), Flags::MAP_TAG);
     let poor = Config { flags, ..config(COOKIE, 8) };
     let (_stream, outcome, _) = dial(port, initiate("erl", poor), true);
-    assert_eq!(outcome.unwrap_err().cause, Cause::NotAllowed);
+    let error = outcome.unwrap_err();
+    assert_eq!((&error.cause, error.lacking), (&Cause::NotAllowed, Flags::MAP_TAG));
+    assert!(error.to_string().contains("MAP_TAG"), "{error}");
+}
+
+#[test]
+fn a_real_node_that_dials_us_closes_on_a_missing_flag_and_we_can_name_it() {
+    let epmd = Epmd::start();
+    let (listener, _registration) = listen(&epmd);
+    let erl = Erl::dialling(&epmd, "erl@127.0.0.1", COOKIE, "flitch@127.0.0.1");
+    let flags = Flags::OFFERED.without(Flags::MANDATORY_25_DIGEST | Flags::MAP_TAG);
+    let poor = Config { flags, ..config(COOKIE, 16) };
+    let (_stream, outcome, _) = be_dialled(&listener, poor, &Decision::Ok);
+    let error = outcome.unwrap_err();
+    assert_eq!(error.cause, Cause::Closed);
+    assert!(error.to_string().contains("MAP_TAG, which OTP 25"), "{error}");
+    assert_eq!(erl.line(), "false 'erl@127.0.0.1'");
+}
+
+#[test]
+fn the_mandatory_flags_of_our_table_are_those_that_the_running_release_reports() {
+    let epmd = Epmd::start();
+    let report = "io:format(\"~s ~w~n\", [erlang:system_info(otp_release), \
+                  element(3, erts_internal:get_dflags())])";
+    let erl = Erl::start(&epmd, "erl@127.0.0.1", COOKIE, report);
+    let line = erl.line();
+    let (release, mandatory) = line.split_once(' ').unwrap();
+    let mandatory = Flags::from_bits(mandatory.parse().unwrap());
+    assert_eq!(mandatory, Flags::mandatory_in(release.parse().unwrap()), "OTP {release}");
 }
 
 #[test]
 fn a_real_node_takes_the_digest_bit_for_all_the_flags_that_it_stands_for() {
     let epmd = Epmd::start();
     let (erl, port) = Erl::listening(&epmd, "erl", COOKIE);
-    let short = Config { flags: Flags::MANDATORY_25_DIGEST, ..config(COOKIE, 9) };
+    // What OTP 26 made mandatory, the bit does not stand for.
+    let flags = Flags::MANDATORY_25_DIGEST | Flags::V4_NC | Flags::UNLINK_ID;
+    let short = Config { flags, ..config(COOKIE, 9) };
     let (_stream, outcome, _) = dial(port, initiate("erl", short), true);
     outcome.unwrap();
     assert_eq!(erl.line(), "nodeup hidden 'flitch@127.0.0.1'");

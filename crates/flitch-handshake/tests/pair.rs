@@ -201,12 +201,12 @@ fn an_acceptor_that_only_pretends_to_know_the_cookie_is_not_believed() {
 #[test]
 fn each_peer_is_met_with_its_own_cookie() {
     let cookies = Cookies::new(Cookie::new("other").unwrap())
-        .with_peer(b().name, Cookie::new(COOKIE).unwrap());
+        .with_peer((&b().name).into(), Cookie::new(COOKIE).unwrap());
     let mut pair = Pair::new(dial(Config::new(cookies, A_CHALLENGE)), acceptor());
     pair.run();
     assert_eq!(pair.a.link().peer, b().name);
     let cookies = Cookies::new(Cookie::new("other").unwrap())
-        .with_peer(a().name, Cookie::new(COOKIE).unwrap());
+        .with_peer((&a().name).into(), Cookie::new(COOKIE).unwrap());
     let mut pair = Pair::new(initiator(), answer(Config::new(cookies, B_CHALLENGE)));
     pair.run();
     assert_eq!(pair.b.link().peer, a().name);

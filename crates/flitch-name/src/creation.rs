@@ -26,6 +26,12 @@ impl Creation {
         if random < Self::FIRST_MODERN { Self(random + Self::FIRST_MODERN) } else { Self(random) }
     }
 
+    /// The creation of the next life of the same name. (`net_kernel:next_creation/1`.)
+    #[must_use]
+    pub const fn next(self) -> Self {
+        Self::from_random(self.0.wrapping_add(1))
+    }
+
     /// The value on the wire.
     #[must_use]
     pub const fn value(self) -> u32 {
@@ -49,5 +55,11 @@ mod tests {
             assert!(Creation::from_random(random).value() >= 4);
         }
         assert_eq!(Creation::from_random(u32::MAX).value(), u32::MAX);
+    }
+
+    #[test]
+    fn the_next_life_of_a_name_has_another_creation_and_none_of_the_old_ones() {
+        assert_eq!(Creation::new(7).next(), Creation::new(8));
+        assert!(Creation::new(u32::MAX).next().value() >= 4);
     }
 }

@@ -15,7 +15,9 @@
 mod alive;
 mod creation;
 mod node;
+mod pattern;
 
 pub use alive::AliveName;
 pub use creation::Creation;
 pub use node::{NameError, NameKind, NodeName};
+pub use pattern::{NodePattern, PatternError};

@@ -1,20 +1,18 @@
 //! How a node is made: its name, cookie, addresses, and its place in EPMD.
 
-use std::io;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 
 use flitch_dist::InboundLimits;
-use flitch_name::{Creation, NodeName};
+use flitch_name::{NodeName, NodePattern};
 
-use crate::cookie::{Cookie, CookieError};
-use crate::dial::PeerPort;
-use crate::listener;
-use crate::node::{Node, Settings, random_u32};
-use crate::registration::{self, Epmd};
-use crate::system::{self, Output};
+use crate::cookie::Cookie;
+use crate::node::Settings;
+use crate::registration::Epmd;
+use crate::route::PeerPort;
+use crate::system::Output;
 
 /// A node in the making.
 ///
@@ -31,54 +29,44 @@ use crate::system::{self, Output};
 /// ```
 #[must_use = "a node is made by `start`"]
 pub struct NodeBuilder {
-    name: NodeName,
-    cookie: Option<Cookie>,
-    bind: Vec<IpAddr>,
-    ports: RangeInclusive<u16>,
-    listen: bool,
-    epmd: Epmd,
-    epmd_port: Option<u16>,
-    peer_port: Option<PeerPort>,
-    settings: Settings,
-    output: Output,
+    pub(crate) name: Name,
+    pub(crate) cookie: Option<Cookie>,
+    pub(crate) cookies: Vec<(NodePattern, Cookie)>,
+    pub(crate) bind: Vec<IpAddr>,
+    pub(crate) ports: RangeInclusive<u16>,
+    pub(crate) listen: bool,
+    pub(crate) epmd: Epmd,
+    pub(crate) epmd_port: Option<u16>,
+    pub(crate) peer_port: Option<PeerPort>,
+    pub(crate) settings: Settings,
+    pub(crate) output: Output,
 }
 
-/// Why a node could not be started.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum StartError {
-    /// There is no cookie.
-    #[error(transparent)]
-    Cookie(#[from] CookieError),
-    /// The port cannot be listened on.
-    #[error("cannot listen on port {ports} of {addresses}: {source}")]
-    Listen {
-        /// The port, or the range.
-        ports: String,
-        /// The addresses.
-        addresses: String,
-        /// What the system says.
-        source: io::Error,
+/// Where the name comes from.
+#[derive(Clone)]
+pub(crate) enum Name {
+    Own(NodeName),
+    /// From the first peer.
+    Given {
+        by: NodeName,
+        host: String,
     },
-    /// EPMD does not take the name, or is not there and should be.
-    #[error(transparent)]
-    Epmd(#[from] flitch_epmd::ClientError),
-    /// The embedded EPMD cannot be started.
-    #[error(transparent)]
-    EmbeddedEpmd(#[from] flitch_epmd::server::BindError),
-    /// `ERL_EPMD_PORT` is no port.
-    #[error(transparent)]
-    EpmdPort(#[from] flitch_epmd::address::AddressError),
-    /// The name cannot be registered.
-    #[error(transparent)]
-    Name(#[from] flitch_name::NameError),
 }
 
 impl NodeBuilder {
     pub(crate) fn new(name: NodeName) -> Self {
+        Self::with(Name::Own(name))
+    }
+
+    pub(crate) fn named_by(by: NodeName, host: &str) -> Self {
+        Self::with(Name::Given { by, host: host.to_owned() })
+    }
+
+    fn with(name: Name) -> Self {
         Self {
             name,
             cookie: None,
+            cookies: Vec::new(),
             bind: Vec::new(),
             ports: 0..=0,
             listen: true,
@@ -96,6 +84,22 @@ impl NodeBuilder {
         self
     }
 
+    /// Another cookie for some peers, as `erlang:set_cookie(Node, Cookie)` has it; call it again
+    /// for more. Of several that fit a peer, the one given first counts.
+    pub fn cookie_for(mut self, peers: NodePattern, cookie: Cookie) -> Self {
+        self.cookies.push((peers, cookie));
+        self
+    }
+
+    /// Nodes that may connect, and be connected to; call it again for more. All may unless given.
+    ///
+    /// As `net_kernel:allow/1`, with patterns. It keeps out who knows the cookie; a name is no
+    /// proof of anything against who does not.
+    pub fn allow(mut self, peers: NodePattern) -> Self {
+        self.settings.allow.push(peers);
+        self
+    }
+
     /// Whether the node shows itself in `nodes()` of its peers. It does not unless told.
     ///
     /// A visible node is one that `global` counts on, and this one takes no part in `global`'s
@@ -105,8 +109,8 @@ impl NodeBuilder {
         self
     }
 
-    /// An address to listen on; call it again for more. All of IPv4 unless given, or all of IPv6
-    /// for a name with an IPv6 host.
+    /// An address to listen on; call it again for more. All addresses of the families that the
+    /// name's host has, unless given: IPv6 for `worker@fd00::7`, both where a name resolves to both.
     pub fn bind(mut self, address: IpAddr) -> Self {
         self.bind.push(address);
         self
@@ -136,7 +140,14 @@ impl NodeBuilder {
         self
     }
 
-    /// How the ports of peers are found. Through EPMD unless given.
+    /// The port that some peers listen on, so that no EPMD is asked for it; call it again for
+    /// more. Of several that fit a peer, the one given first counts.
+    pub fn port_of(mut self, peers: NodePattern, port: u16) -> Self {
+        self.settings.ports.known.push((peers, port));
+        self
+    }
+
+    /// How the ports of the other peers are found. Through EPMD unless given.
     pub fn peer_port(mut self, port: PeerPort) -> Self {
         self.peer_port = Some(port);
         self
@@ -193,8 +204,8 @@ impl NodeBuilder {
         self
     }
 
-    /// How long [`Node::shutdown`] waits for calls that are under way, and then for servers to
-    /// end. 3 seconds unless given.
+    /// How long [`Node::shutdown`](crate::Node::shutdown) waits for calls that are under way, and
+    /// then for servers to end. 3 seconds unless given.
     pub fn drain(mut self, patience: Duration) -> Self {
         self.settings.drain = patience;
         self
@@ -205,75 +216,5 @@ impl NodeBuilder {
     pub fn output(mut self, output: impl Fn(&str) + Send + Sync + 'static) -> Self {
         self.output = Arc::new(output);
         self
-    }
-
-    /// Starts the node: listens, registers, and is ready for peers.
-    ///
-    /// # Errors
-    /// What is in the way, and what to do about it.
-    pub async fn start(mut self) -> Result<Node, StartError> {
-        let cookie = match self.cookie.take() {
-            Some(cookie) => cookie,
-            None => Cookie::find(None)?,
-        };
-        if let Some(weakness) = cookie.weakness() {
-            tracing::warn!("the cookie is weak: {weakness}; whoever has it can run code on BEAMs");
-        }
-        if self.settings.visible {
-            tracing::warn!("visible, without a part in `global`: global:sync/0 of peers waits");
-        }
-        let epmd_port = match self.epmd_port {
-            Some(port) => port,
-            None => flitch_epmd::address::port_from_env()?,
-        };
-        self.settings.peer_port = self.peer_port.unwrap_or(PeerPort::Epmd(epmd_port));
-        if self.bind.is_empty() {
-            self.bind = vec![default_bind(&self.name)];
-        }
-        let listeners = if self.listen { self.listeners()? } else { Vec::new() };
-        let local = listeners.first().and_then(|listener| listener.local_addr().ok());
-        let port = local.map_or(0, |local| local.port());
-        let place = if self.listen { self.epmd } else { Epmd::None };
-        let plan = registration::Plan {
-            place,
-            port: epmd_port,
-            alive: self.name.alive_name()?,
-            host: self.name.host().to_owned(),
-            bind: self.bind.clone(),
-            node_port: port,
-            visible: self.settings.visible,
-        };
-        let registered = registration::begin(plan).await?;
-        let creation = match registered.creation() {
-            Some(creation) => creation,
-            None => Creation::from_random(random_u32()),
-        };
-        let (node, requests) = Node::assemble(self.name, creation, port, cookie, self.settings);
-        system::start(&node, requests, self.output);
-        registered.keep(&node);
-        let handshakes = listener::Handshakes::new();
-        for listener in listeners {
-            node.tasks().spawn(listener::listen(node.clone(), listener, handshakes.clone()));
-        }
-        Ok(node)
-    }
-
-    fn listeners(&self) -> Result<Vec<tokio::net::TcpListener>, StartError> {
-        listener::bind(&self.bind, self.ports.clone()).map_err(|source| {
-            let ports = match (self.ports.start(), self.ports.end()) {
-                (first, last) if first == last => first.to_string(),
-                (first, last) => format!("{first}-{last}"),
-            };
-            let addresses: Vec<String> = self.bind.iter().map(ToString::to_string).collect();
-            StartError::Listen { ports, addresses: addresses.join(", "), source }
-        })
-    }
-}
-
-/// All addresses of the family that peers will use, as the name tells it.
-fn default_bind(name: &NodeName) -> IpAddr {
-    match name.host().parse() {
-        Ok(IpAddr::V6(_)) => IpAddr::from([0u16; 8]),
-        _ => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
     }
 }

@@ -17,8 +17,8 @@ use serde::de::DeserializeOwned;
 use tokio::time::{Instant, timeout_at};
 
 use crate::calls::{Outcome, Waiting};
+use crate::connect_error::ConnectError;
 use crate::dest::{Dest, DestError};
-use crate::dial::ConnectError;
 use crate::node::Node;
 use crate::outbox::NotSent;
 use crate::peer_link::PeerLink;

@@ -11,7 +11,7 @@ use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 
-use crate::dial::ConnectError;
+use crate::connect_error::ConnectError;
 use crate::node::{Node, Settings};
 use crate::peer_link::{CloseReason, PeerLink};
 use crate::peers::Verdict;

@@ -23,6 +23,7 @@
 //! [`NodeBuilder`]. A node is hidden unless made visible, and nothing in it can be called but what
 //! the program registered.
 
+mod accept;
 mod bonds;
 mod builder;
 mod call;
@@ -30,10 +31,14 @@ mod caller;
 mod calls;
 mod carrier;
 mod cluster;
+mod connect_error;
 mod cookie;
 mod dest;
 mod dial;
+mod door;
 mod gen_server;
+mod given_names;
+mod guesses;
 mod identity;
 mod listener;
 mod mailbox;
@@ -44,17 +49,19 @@ mod peers;
 mod process;
 mod processes;
 mod registration;
+mod route;
 mod router;
 mod shake;
+mod start;
 mod system;
 mod throttle;
 
-pub use builder::{NodeBuilder, StartError};
+pub use builder::NodeBuilder;
 pub use call::{CallError, RpcError, SendError};
 pub use caller::Caller;
+pub use connect_error::{ConnectError, NoRandomness, Stage};
 pub use cookie::{Cookie, CookieError};
 pub use dest::{Dest, DestError};
-pub use dial::{ConnectError, PeerPort, Stage};
 pub use gen_server::{GenServer, Info};
 pub use mailbox::Incoming;
 pub use node::{Node, NodeEvent, NodeInfo};
@@ -62,13 +69,16 @@ pub use peer_link::CloseReason;
 pub use process::{ExitReason, Process, ProcessHandle};
 pub use processes::RegisterError;
 pub use registration::Epmd;
+pub use route::PeerPort;
+pub use start::StartError;
 pub use system::Output;
 
 pub use flitch_dist::{Incapable, Payload, Target};
 pub use flitch_epmd as epmd;
 pub use flitch_etf as etf;
 pub use flitch_etf::{Atom, Binary, Map, Pid, Port, Reference, Term, term};
+pub use flitch_handshake as handshake;
 pub use flitch_handshake::HandshakeError;
-pub use flitch_name::{Creation, NameError, NameKind, NodeName};
+pub use flitch_name::{Creation, NameError, NameKind, NodeName, NodePattern, PatternError};
 
 pub(crate) use identity::node_atom;

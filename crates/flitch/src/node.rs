@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use flitch_dist::{InboundLimits, Ticker};
 use flitch_etf::{Pid, Term};
 use flitch_handshake::{self as handshake, Flags};
-use flitch_name::{Creation, NodeName};
+use flitch_name::{Creation, NodeName, NodePattern};
 use futures_util::FutureExt;
 use futures_util::future::join_all;
 use tokio::sync::{broadcast, watch};
@@ -18,8 +18,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::builder::NodeBuilder;
 use crate::calls::Calls;
-use crate::cookie::Cookie;
-use crate::dial::{ConnectError, PeerPort};
+use crate::connect_error::{ConnectError, NoRandomness};
 use crate::gen_server::{GenServer, serve};
 use crate::identity::Identity;
 use crate::mailbox::{self, Incoming};
@@ -27,6 +26,7 @@ use crate::peer_link::CloseReason;
 use crate::peers::Peers;
 use crate::process::{Entry, ExitReason, Process, ProcessHandle};
 use crate::processes::{Processes, RegisterError};
+use crate::route::{PeerPort, Ports};
 use crate::throttle::Throttle;
 
 /// A node of a BEAM cluster.
@@ -39,7 +39,7 @@ pub struct Node(Arc<Shared>);
 pub(crate) struct Shared {
     identity: Identity,
     settings: Settings,
-    cookie: Cookie,
+    cookies: handshake::Cookies,
     port: u16,
     processes: Processes,
     peers: Peers,
@@ -70,7 +70,9 @@ pub(crate) struct Settings {
     pub(crate) max_bonds: usize,
     pub(crate) link_limit: usize,
     pub(crate) mailbox_limit: usize,
-    pub(crate) peer_port: PeerPort,
+    /// Who may connect; everybody if there is no entry.
+    pub(crate) allow: Vec<NodePattern>,
+    pub(crate) ports: Ports,
     pub(crate) drain: Duration,
 }
 
@@ -85,9 +87,35 @@ impl Default for Settings {
             max_bonds: 1 << 20,
             link_limit: 16 << 20,
             mailbox_limit: 256 << 20,
-            peer_port: PeerPort::Epmd(flitch_epmd::address::DEFAULT_PORT),
+            allow: Vec::new(),
+            ports: Ports {
+                known: Vec::new(),
+                other: PeerPort::Epmd(flitch_epmd::address::DEFAULT_PORT),
+            },
             drain: Duration::from_secs(3),
         }
+    }
+}
+
+impl Settings {
+    /// Whether a node may connect to this one, and this one to it. (`net_kernel:allow/1`.)
+    pub(crate) fn allows(&self, peer: &NodeName) -> bool {
+        self.allow.is_empty() || self.allow.iter().any(|peers| peers.matches(peer))
+    }
+
+    /// What we bring to a handshake, with a challenge of its own.
+    pub(crate) fn handshake(
+        &self,
+        cookies: &handshake::Cookies,
+        patience: Duration,
+    ) -> Result<handshake::Config, NoRandomness> {
+        let challenge = getrandom::u32().map_err(NoRandomness)?;
+        let mut config = handshake::Config::new(cookies.clone(), challenge);
+        config.timeout = patience;
+        if self.visible {
+            config.flags = config.flags.with(Flags::PUBLISHED);
+        }
+        Ok(config)
     }
 }
 
@@ -150,11 +178,24 @@ impl Node {
         NodeBuilder::new(name)
     }
 
+    /// Begins the making of a node that has no name of its own: `by` gives it one on our `host`,
+    /// as another BEAM does for `erl -sname undefined`.
+    ///
+    /// For a program that comes, asks and goes: a BEAM keeps each node name that it has met in its
+    /// atom table for ever, and gives the same few names again and again to those that ask. `host`
+    /// is ours, as `by` should know us, such as `10.0.0.7`; a short one for a peer with a short
+    /// name. Such a node is hidden, listens on no port and is in no EPMD. It is there when
+    /// [`NodeBuilder::start`] has connected it to `by`, and shuts down when that link goes
+    /// ([`Node::stopping`] tells it): the name is not its own any more then.
+    pub fn builder_named_by(by: NodeName, host: &str) -> NodeBuilder {
+        NodeBuilder::named_by(by, host)
+    }
+
     pub(crate) fn assemble(
         name: NodeName,
         creation: Creation,
         port: u16,
-        cookie: Cookie,
+        cookies: handshake::Cookies,
         settings: Settings,
     ) -> (Self, mailbox::Receiver) {
         let seed = u64::from(random_u32()) << 18;
@@ -164,7 +205,7 @@ impl Node {
         let shared = Shared {
             identity,
             settings,
-            cookie,
+            cookies,
             port,
             processes: Processes::default(),
             peers: Peers::default(),
@@ -368,17 +409,8 @@ impl Node {
         self.0.stop.is_cancelled()
     }
 
-    pub(crate) fn handshake_config(
-        &self,
-        patience: Duration,
-    ) -> Result<handshake::Config, getrandom::Error> {
-        let challenge = getrandom::u32()?;
-        let mut config = handshake::Config::new(self.0.cookie.0.clone(), challenge);
-        config.timeout = patience;
-        if self.0.settings.visible {
-            config.flags = config.flags.with(Flags::PUBLISHED);
-        }
-        Ok(config)
+    pub(crate) fn cookies(&self) -> &handshake::Cookies {
+        &self.0.cookies
     }
 
     pub(crate) fn publish(&self, event: NodeEvent) {

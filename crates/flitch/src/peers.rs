@@ -12,7 +12,7 @@ use flitch_name::NodeName;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use crate::dial::ConnectError;
+use crate::connect_error::ConnectError;
 use crate::identity::node_atom;
 use crate::peer_link::PeerLink;
 

@@ -10,8 +10,8 @@ use flitch_epmd::{ClientError, Config, Endpoint, Registrar, Registration, Server
 use flitch_name::{AliveName, Creation};
 use tokio_util::sync::CancellationToken;
 
-use crate::builder::StartError;
 use crate::node::{Node, random_u32};
+use crate::start::StartError;
 
 /// Which EPMD a node registers with.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

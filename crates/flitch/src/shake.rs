@@ -1,13 +1,14 @@
 //! Drives a handshake over a stream: a loop without a decision in it.
 
 use flitch_handshake::{Established, Event, Handshake, HandshakeError, Misuse};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::{Instant, timeout_at};
 
 /// Whether a question of the handshake was answered.
 pub(crate) enum Asked {
     Answered,
+    /// With the end of the connection.
+    Dropped,
     /// The machine asked what it cannot ask on this side, or took no such answer.
     Unexpected,
 }
@@ -34,14 +35,13 @@ pub(crate) trait Answer {
     ) -> impl Future<Output = Asked> + Send;
 }
 
-/// Runs a handshake to its end.
-pub(crate) async fn shake(
-    stream: &mut TcpStream,
+/// Runs a handshake to its end, over any stream that writes each message at once: with Nagle's
+/// algorithm and delayed acknowledgements, each would wait for 40 ms.
+pub(crate) async fn shake<S: AsyncRead + AsyncWrite + Unpin>(
+    stream: &mut S,
     mut machine: Handshake,
     answer: &mut (impl Answer + Send),
 ) -> Result<Established, HandshakeError> {
-    // Without it, Nagle's algorithm and delayed acknowledgements hold each message for 40 ms.
-    let _ = stream.set_nodelay(true);
     let mut buffer = [0; 1024];
     loop {
         while let Some(message) = machine.poll_transmit() {
@@ -57,7 +57,9 @@ pub(crate) async fn shake(
             Some(Event::Established(established)) => return Ok(established),
             Some(Event::Failed(error)) => return Err(error),
             Some(event) => {
-                if let Asked::Unexpected = answer.answer(&mut machine, &event).await {
+                if let Asked::Dropped | Asked::Unexpected =
+                    answer.answer(&mut machine, &event).await
+                {
                     machine.handle_close();
                 }
             }
@@ -66,7 +68,7 @@ pub(crate) async fn shake(
     }
 }
 
-async fn read(stream: &mut TcpStream, machine: &mut Handshake, buffer: &mut [u8]) {
+async fn read<S: AsyncRead + Unpin>(stream: &mut S, machine: &mut Handshake, buffer: &mut [u8]) {
     let read = stream.read(buffer);
     let read = match machine.poll_timeout() {
         Some(deadline) => timeout_at(Instant::from_std(deadline), read).await,

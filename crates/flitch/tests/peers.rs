@@ -74,21 +74,25 @@ async fn many_who_want_the_same_peer_share_one_connection() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn when_both_dial_at_once_one_link_comes_of_it_and_both_can_call() {
+async fn when_both_dial_at_once_a_thousand_times_one_link_comes_of_it_and_both_can_call() {
     let host = Host::start();
     let (a, b) = (host.node("a").await, host.node("b").await);
     Servant::on(&a, "servant");
     Servant::on(&b, "servant");
-    for turn in 0..250 {
-        let (mut of_a, mut of_b) = (a.events(), b.events());
+    let (mut of_a, mut of_b) = (a.events(), b.events());
+    for turn in 0..1000 {
         let (to_b, to_a) = tokio::join!(soon(a.connect(b.name())), soon(b.connect(a.name())));
         assert!(to_b.is_ok() && to_a.is_ok(), "turn {turn}: {to_b:?} {to_a:?}");
         tokio::join!(can_call(&a, &b), can_call(&b, &a));
         a.disconnect(b.name());
-        next_down(&mut of_a).await;
-        next_down(&mut of_b).await;
-        // The link that both had was the only one, or the other had given way before.
+        // One link came and went, on either side; no second one took its place.
+        for events in [&mut of_a, &mut of_b] {
+            let (up, down) = (soon(events.recv()).await, soon(events.recv()).await);
+            assert!(matches!(up, Ok(NodeEvent::Up { .. })), "turn {turn}: {up:?}");
+            assert!(matches!(down, Ok(NodeEvent::Down { .. })), "turn {turn}: {down:?}");
+        }
         assert!(a.peers_up().is_empty() && b.peers_up().is_empty(), "turn {turn}");
+        assert!(of_a.is_empty() && of_b.is_empty(), "turn {turn}");
     }
 }
 

@@ -64,9 +64,20 @@ async fn start(config: &NodeConfig) -> Result<Node, Failure> {
         .ports(config.ports.clone())
         .epmd(config.epmd)
         .visible(config.visible)
-        .net_ticktime(config.net_ticktime);
+        .net_ticktime(config.net_ticktime)
+        .setup_timeout(config.net_setuptime);
     for address in &config.bind {
         builder = builder.bind(*address);
+    }
+    for peers in &config.allow {
+        builder = builder.allow(peers.clone());
+    }
+    for (peers, port) in &config.ports_of {
+        builder = builder.port_of(peers.clone(), *port);
+    }
+    for (peers, path) in &config.cookie_files_for {
+        let cookie = Cookie::from_file(path).map_err(|error| Failure::from(&error))?;
+        builder = builder.cookie_for(peers.clone(), cookie);
     }
     if let Some(port) = config.peer_port {
         builder = builder.peer_port(port);
