@@ -2,7 +2,7 @@
 
 CARGO ?= cargo
 
-.PHONY: help setup test demo bench-codec fuzz matrix lint check
+.PHONY: help setup test demo bench-codec bench-epmd fuzz matrix lint check
 
 help:
 	@echo "flitch: a node of Rust in a cluster of BEAMs"
@@ -24,6 +24,9 @@ demo: setup ## watch a Rust worker join an Elixir node and be called by it
 
 bench-codec: setup ## the codec beside eetf, erltf and a BEAM: times, ratios, allocations
 	$(CARGO) bench --locked -p flitch-etf
+
+bench-epmd: setup ## our epmd beside the stock one: lookups and registrations a second, memory
+	$(CARGO) bench --locked -p flitch-epmd
 
 matrix: ## the live tests against Erlang and Elixir of other Debian releases (root)
 	@.ci/matrix

@@ -28,7 +28,16 @@ impl Child {
     /// If it cannot be started.
     #[track_caller]
     pub fn start(command: &mut Command, title: &str) -> Self {
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        Self::start_with_stdin(command.stdin(Stdio::piped()), title)
+    }
+
+    /// Starts `command` with the standard input that it has been given.
+    ///
+    /// # Panics
+    /// If it cannot be started.
+    #[track_caller]
+    pub fn start_with_stdin(command: &mut Command, title: &str) -> Self {
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut process = command
             .process_group(0)
             .spawn()

@@ -1,16 +1,18 @@
-//! The port mapper of one test: stock `epmd` on a port of its own, or nobody on that port.
+//! The port mapper of one test: `epmd`, stock or ours, on a port of its own, or nobody there.
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpStream};
+use std::process::Command;
 use std::time::Duration;
 
 use rustix::process::Signal;
 
 use crate::child::Child;
+use crate::flitch::binary;
 use crate::port::Port;
 use crate::{eventually, stock};
 
-/// An EPMD port, with stock `epmd` behind it or not.
+/// An EPMD port, with a daemon behind it or not.
 pub struct Epmd {
     port: Port,
     daemon: Option<Child>,
@@ -46,7 +48,22 @@ impl Epmd {
         eventually("epmd answers", || self.names());
     }
 
-    /// Kills stock `epmd`: its port refuses connections and every registration is gone.
+    /// Starts `flitch epmd` on the port in the place of the stock one, and waits until it answers.
+    pub fn start_flitch(&mut self, words: &[&str]) {
+        let mut command = Command::new(binary());
+        command.args(["epmd", "-port", &self.port().to_string()]).args(words);
+        command.env_remove("POD_IP").env_remove("ERL_EPMD_ADDRESS");
+        self.daemon = Some(Child::start(&mut command, "flitch epmd"));
+        eventually("flitch epmd answers", || self.names());
+    }
+
+    /// The process behind the port, if this has started it.
+    #[must_use]
+    pub fn daemon(&mut self) -> Option<&mut Child> {
+        self.daemon.as_mut()
+    }
+
+    /// Kills what runs: its port refuses connections and every registration is gone.
     ///
     /// # Panics
     /// If it does not die.

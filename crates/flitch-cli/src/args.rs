@@ -11,6 +11,7 @@ use clap::error::ErrorKind;
 use clap::{Parser, Subcommand, ValueEnum};
 use flitch::{NodeName, NodePattern};
 
+use crate::epmd_args::EpmdArgs;
 use crate::failure::{Failure, Stage};
 
 /// A node of Rust in a cluster of BEAMs, and questions to the nodes of the cluster.
@@ -31,7 +32,8 @@ Examples:
   flitch node --name worker@127.0.0.1          a node until SIGTERM or Ctrl-C
   flitch ping app@127.0.0.1
   flitch rpc app@127.0.0.1 String upcase '\"abc\"'
-  flitch call app@127.0.0.1 Shop.Desk ':status'";
+  flitch call app@127.0.0.1 Shop.Desk ':status'
+  flitch epmd -daemon                          in the place of the stock epmd";
 
 /// What to do.
 #[derive(Debug, Subcommand)]
@@ -42,6 +44,7 @@ pub(crate) enum Command {
     Rpc(RpcArgs),
     Call(CallArgs),
     Send(SendArgs),
+    Epmd(EpmdArgs),
 }
 
 /// Run a node until SIGTERM or SIGINT.

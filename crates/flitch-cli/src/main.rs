@@ -8,17 +8,19 @@ mod client;
 mod cmd;
 mod config;
 mod deadline;
+mod epmd_args;
 mod failure;
 mod log;
 mod out;
 mod server;
+mod syslog;
 
 use std::process::ExitCode;
 
 use crate::failure::Failure;
 
 fn main() -> ExitCode {
-    let line: Vec<_> = std::env::args_os().collect();
+    let line = epmd_args::line(std::env::args_os().collect());
     let format = args::output_format(&line);
     match args::parse(&line).and_then(cmd::run) {
         Ok(status) => status,

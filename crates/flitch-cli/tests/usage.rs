@@ -4,7 +4,7 @@ mod support;
 
 use support::{command, run};
 
-const COMMANDS: [&str; 6] = ["node", "ping", "names", "rpc", "call", "send"];
+const COMMANDS: [&str; 7] = ["node", "ping", "names", "rpc", "call", "send", "epmd"];
 
 #[test]
 fn every_command_explains_itself_with_examples() {

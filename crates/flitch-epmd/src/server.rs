@@ -6,17 +6,18 @@
 mod acceptor;
 mod config;
 mod connection;
+mod stream;
 
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use tokio::sync::watch;
-use tokio::task::{AbortHandle, JoinSet};
+use tokio::task::{AbortHandle, JoinError, JoinSet};
 use tracing::{debug, info, warn};
 
 use crate::gate::Gate;
@@ -24,9 +25,10 @@ use crate::session::{Origin, Rules, Session};
 use crate::table::{ConnectionId, Table};
 
 use acceptor::{Accepted, Acceptor, Starved};
-use connection::Outcome;
+use connection::{Connection, Outcome};
+use stream::Stream;
 
-pub use config::Config;
+pub use config::{Config, Delays};
 
 /// An EPMD that listens and does not serve yet.
 #[derive(Debug)]
@@ -45,6 +47,9 @@ pub enum Stopped {
 }
 
 impl Server {
+    /// How long to wait for descriptors that others in this process have to give up.
+    const STARVED: Duration = Duration::from_millis(20);
+
     /// Listens on the addresses of `config` and on no others.
     ///
     /// Needs a tokio runtime with its I/O driver.
@@ -53,6 +58,18 @@ impl Server {
     /// An address of `listen` cannot be bound, or none at all.
     pub fn bind(config: Config) -> Result<Self, BindError> {
         let acceptor = Acceptor::bind(&config)?;
+        Ok(Self { acceptor, config })
+    }
+
+    /// Serves on listeners that somebody else has bound, such as systemd; `listen` of the config
+    /// says nothing then.
+    ///
+    /// Needs a tokio runtime with its I/O driver.
+    ///
+    /// # Errors
+    /// There is none, or one is no listener.
+    pub fn adopt(config: Config, listeners: Vec<TcpListener>) -> Result<Self, BindError> {
+        let acceptor = Acceptor::adopt(listeners)?;
         Ok(Self { acceptor, config })
     }
 
@@ -74,24 +91,42 @@ impl Server {
         let mut serving = Serving {
             shared: Shared::new(&self.config),
             rules: self.config.rules,
+            delays: self.config.delays,
             connections: JoinSet::new(),
             next_id: 0,
             stopped,
         };
         info!(addresses = ?self.local_addresses(), "EPMD serves");
+        let mut starved = false;
         let why = loop {
-            tokio::select! {
+            let outcome = tokio::select! {
                 () = &mut shutdown => break Stopped::Shutdown,
-                Some(ended) = serving.connections.join_next() => match ended {
-                    Ok(Outcome::Killed) => break Stopped::Killed,
-                    Err(error) if error.is_panic() => warn!(%error, "a connection's task panicked"),
-                    Ok(Outcome::Closed) | Err(_) => {}
+                Some(ended) = serving.connections.join_next() => {
+                    starved = false;
+                    self.acceptor.replenish();
+                    outcome_of(ended)
+                }
+                accepted = self.acceptor.accept(), if !starved => match accepted {
+                    Ok(accepted) => {
+                        let lent = accepted.from_reserve;
+                        let outcome = serving.start(accepted).await;
+                        if lent {
+                            self.acceptor.replenish();
+                        }
+                        outcome
+                    }
+                    Err(Starved) => {
+                        starved = true;
+                        Outcome::Closed
+                    }
                 },
-                accepted = self.acceptor.accept() => match accepted {
-                    Ok(accepted) => serving.start(accepted),
-                    Err(Starved) if serving.make_room() => {}
-                    Err(Starved) => self.acceptor.turn_away(),
-                },
+                () = tokio::time::sleep(Self::STARVED), if starved => {
+                    starved = false;
+                    Outcome::Closed
+                }
+            };
+            if outcome == Outcome::Killed {
+                break Stopped::Killed;
             }
         };
         drop(self.acceptor);
@@ -126,49 +161,90 @@ pub enum BindError {
         /// What the system says.
         source: io::Error,
     },
+    /// A listener that was handed over is none.
+    #[error("cannot listen on what was handed over: {0}; hand over TCP sockets that listen")]
+    Adopted(io::Error),
     /// The config has no address, or none of the optional ones can be had.
     #[error("there is no address to listen on: give at least one, such as 127.0.0.1")]
     NoAddress,
+}
+
+fn outcome_of(ended: Result<Outcome, JoinError>) -> Outcome {
+    match ended {
+        Ok(outcome) => outcome,
+        Err(error) => {
+            if error.is_panic() {
+                warn!(%error, "a connection's task panicked");
+            }
+            Outcome::Closed
+        }
+    }
 }
 
 /// What the loop of [`Server::serve`] holds.
 struct Serving {
     shared: Arc<Shared>,
     rules: Rules,
+    delays: Delays,
     connections: JoinSet<Outcome>,
     next_id: u64,
     stopped: watch::Receiver<bool>,
 }
 
 impl Serving {
-    fn start(&mut self, accepted: Accepted) {
-        let Accepted { stream, peer, local } = accepted;
+    /// Serves a peer: at once if it has asked already, else in a task.
+    async fn start(&mut self, accepted: Accepted) -> Outcome {
+        if !self.delays.accept.is_zero() {
+            tokio::time::sleep(self.delays.accept).await;
+        }
+        let Accepted { stream, peer, local, from_reserve } = accepted;
+        // Where registrations hold all the descriptors, one more has no place: such a peer may ask
+        // what somebody from elsewhere may.
+        let full = from_reserve && self.shared.lock().gate.waiting() == 0;
+        let origin = if full { Origin::Remote } else { Origin::of(peer.ip(), local.ip()) };
+        let mut connection = self.connection(origin, peer, local);
+        if self.delays.write.is_zero()
+            && let Some(outcome) = connection.serve_at_once(&stream)
+        {
+            return outcome;
+        }
+        if from_reserve {
+            self.make_room();
+        }
+        self.admit(connection, stream);
+        Outcome::Closed
+    }
+
+    fn connection(&mut self, origin: Origin, peer: SocketAddr, local: SocketAddr) -> Connection {
         let id = ConnectionId(self.next_id);
         self.next_id += 1;
-        let origin = Origin::of(peer.ip(), local.ip());
         let session = Session::new(id, origin, local.port(), self.rules, Instant::now());
-        let shared = Arc::clone(&self.shared);
-        let connection = connection::run(stream, peer, id, session, shared, self.stopped.clone());
-        // The task takes the same lock before it does anything, so it finds its handle there.
+        Connection::new(peer, id, session, &self.shared)
+    }
+
+    fn admit(&mut self, connection: Connection, stream: Stream) {
+        let (id, peer, waits) = (connection.id(), connection.peer(), connection.waits());
+        // The task takes the same lock when it ends, so it finds its handle there.
         let mut state = self.shared.lock();
-        let handle = self.connections.spawn(connection);
-        state.handles.insert(id, handle);
+        let task = connection.serve(stream, self.delays.write, self.stopped.clone());
+        state.handles.insert(id, self.connections.spawn(task));
+        if !waits {
+            return;
+        }
         if let Some(evicted) = state.gate.admit(id, peer.ip()) {
             debug!(%peer, "too many connections wait: the oldest is closed");
             state.disconnect(evicted);
         }
     }
 
-    /// Closes some of the connections that wait longest, if any wait.
-    fn make_room(&self) -> bool {
+    /// Closes some of the connections that wait longest.
+    fn make_room(&self) {
         let mut state = self.shared.lock();
-        let waiting = state.gate.waiting();
-        for _ in 0..waiting.div_ceil(8) {
+        for _ in 0..state.gate.waiting().div_ceil(8) {
             if let Some(oldest) = state.gate.oldest() {
                 state.disconnect(oldest);
             }
         }
-        waiting > 0
     }
 }
 

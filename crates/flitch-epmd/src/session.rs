@@ -261,6 +261,18 @@ impl Session {
         matches!(self.state, State::Registered { .. })
     }
 
+    /// Whether [`poll_transmit`](Self::poll_transmit) has something, or may have.
+    #[must_use]
+    pub const fn has_answer(&self) -> bool {
+        matches!(self.state, State::Answering { .. } | State::Registered { answer: Some(_), .. })
+    }
+
+    /// Whether the piece before was the last, so that the end of the stream can go with it.
+    #[must_use]
+    pub const fn is_answered(&self) -> bool {
+        matches!(self.state, State::Answering { answer: Answer::Done, .. })
+    }
+
     /// Why the connection has to be closed, if it has to.
     #[must_use]
     pub const fn ending(&self) -> Option<&Ending> {

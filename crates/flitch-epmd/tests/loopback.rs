@@ -10,38 +10,21 @@
 
 mod support;
 
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use flitch_epmd::client::{Lost, Step, dump, kill, lookup, names, register, stop};
-use flitch_epmd::message::{KillResponse, NamesResponse, StopResponse};
+use flitch_epmd::client::{Lost, Step, lookup, names, register};
+use flitch_epmd::message::NamesResponse;
 use flitch_epmd::server::{BindError, Stopped};
 use flitch_epmd::session::Rules;
-use flitch_epmd::{ClientError, Config, Endpoint, Registration, Server, WireName};
-use flitch_name::AliveName;
+use flitch_epmd::{ClientError, Config, Endpoint, Server, WireName};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::task::JoinSet;
 
-use support::{Daemon, LONG, config, exchange, within};
-
-fn alive(text: &str) -> AliveName {
-    text.parse().unwrap()
-}
-
-async fn join(epmd: SocketAddr, name: &str, port: u16) -> Registration {
-    register(epmd, &alive(name), &Endpoint::hidden(port), LONG).await.unwrap()
-}
+use support::{Daemon, LONG, alive, config, exchange, fake_daemon, join, until_closed, within};
 
 fn listed(answer: &NamesResponse) -> Vec<(&str, u16)> {
     answer.names.iter().map(|named| (named.name.as_str(), named.port)).collect()
-}
-
-/// Waits until the server has closed the connection, and gives what it said before.
-async fn until_closed(stream: &mut TcpStream) -> Vec<u8> {
-    let mut answer = Vec::new();
-    let _ = within(stream.read_to_end(&mut answer)).await;
-    answer
 }
 
 #[tokio::test]
@@ -62,30 +45,6 @@ async fn a_registered_node_is_found_and_listed_until_it_leaves() {
     second.leave(LONG).await;
     assert_eq!(listed(&names(epmd.address(), LONG).await.unwrap()), []);
     assert_eq!(epmd.stop().await, Stopped::Shutdown);
-}
-
-#[tokio::test]
-async fn a_registration_lives_as_long_as_its_connection_and_comes_back_with_another_creation() {
-    let epmd = Daemon::start();
-    let mut creations = Vec::new();
-    for _ in 0..20 {
-        let worker = join(epmd.address(), "worker", 1).await;
-        assert!(!creations.contains(&worker.creation()));
-        creations.push(worker.creation());
-        worker.leave(LONG).await;
-    }
-}
-
-#[tokio::test]
-async fn one_name_twice_tells_the_second_who_has_it() {
-    let epmd = Daemon::start();
-    let _first = join(epmd.address(), "worker", 43210).await;
-    let error =
-        register(epmd.address(), &alive("worker"), &Endpoint::hidden(1), LONG).await.unwrap_err();
-    assert!(error.is_name_taken());
-    let said = error.to_string();
-    assert!(said.contains("worker") && said.contains("43210"), "{said}");
-    assert!(lookup(epmd.address(), &alive("worker"), LONG).await.is_ok());
 }
 
 #[tokio::test]
@@ -133,22 +92,6 @@ async fn a_server_whose_future_is_dropped_lets_go_of_all_connections() {
 }
 
 #[tokio::test]
-async fn ipv4_and_ipv6_are_served_on_one_port_and_each_only_where_told() {
-    let v6 = IpAddr::V6(Ipv6Addr::LOCALHOST);
-    let listen = ["127.0.0.1:0".parse().unwrap(), SocketAddr::new(v6, 0)];
-    let epmd = Daemon::with(Config::on(listen));
-    let [v4, v6] = epmd.addresses.as_slice() else { panic!("two addresses were asked for") };
-    assert_eq!(v4.port(), v6.port());
-    let _worker = join(*v6, "worker", 1).await;
-    assert!(lookup(*v4, &alive("worker"), LONG).await.is_ok());
-
-    let only_v6 = Daemon::with(Config::on([SocketAddr::new(v6.ip(), 0)]));
-    let v4 = SocketAddr::new(v4.ip(), only_v6.address().port());
-    let error = names(v4, LONG).await.unwrap_err();
-    assert!(matches!(error, ClientError::NoDaemon { .. }), "{error}");
-}
-
-#[tokio::test]
 async fn a_wildcard_of_each_family_shares_a_port_because_ipv6_takes_ipv6_only() {
     let listen = ["0.0.0.0:0".parse().unwrap(), "[::]:0".parse().unwrap()];
     let epmd = Daemon::with(Config::on(listen));
@@ -164,40 +107,6 @@ async fn a_second_server_on_the_same_port_is_told_that_one_runs_already() {
     let epmd = Daemon::start();
     let error = Server::bind(Config::on([epmd.address()])).unwrap_err();
     assert!(matches!(error, BindError::InUse { .. }), "{error}");
-}
-
-#[tokio::test]
-async fn a_peer_that_sends_a_byte_now_and_then_is_gone_at_the_deadline() {
-    let rules = Rules { request_timeout: Duration::from_millis(300), ..Rules::default() };
-    let epmd = Daemon::with(Config { rules, ..config() });
-    let mut slow = TcpStream::connect(epmd.address()).await.unwrap();
-    let before = Instant::now();
-    let mut request = vec![0, 250, b'z'];
-    request.extend([b'a'; 200]);
-    let mut sent = 0;
-    for byte in request {
-        if slow.write_all(&[byte]).await.is_err() {
-            break;
-        }
-        sent += 1;
-        // Each byte would refresh an idle clock of 300 ms.
-        let closed = tokio::time::timeout(Duration::from_millis(30), slow.read(&mut [0; 8])).await;
-        if closed.is_ok() {
-            break;
-        }
-    }
-    assert!(before.elapsed() < Duration::from_secs(3), "{sent} bytes were taken");
-    assert!(sent > 3);
-}
-
-#[tokio::test]
-async fn silent_connections_are_closed_at_the_deadline_and_registrations_are_not() {
-    let rules = Rules { request_timeout: Duration::from_millis(100), ..Rules::default() };
-    let epmd = Daemon::with(Config { rules, ..config() });
-    let _worker = join(epmd.address(), "worker", 1).await;
-    let mut silent = TcpStream::connect(epmd.address()).await.unwrap();
-    assert_eq!(until_closed(&mut silent).await, []);
-    assert!(lookup(epmd.address(), &alive("worker"), LONG).await.is_ok());
 }
 
 #[tokio::test]
@@ -237,49 +146,6 @@ async fn registrations_outlive_any_flood() {
     assert_eq!(names(epmd.address(), LONG).await.unwrap().names.len(), 20);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn thousands_of_connections_are_served() {
-    let epmd = Daemon::start();
-    let address = epmd.address();
-    let _worker = join(address, "worker", 43210).await;
-    let mut clients = JoinSet::new();
-    for _ in 0..50 {
-        clients.spawn(async move {
-            for _ in 0..60 {
-                let found = lookup(address, &alive("worker"), LONG).await.unwrap();
-                assert_eq!(found.port, 43210);
-            }
-        });
-    }
-    while let Some(ended) = within(clients.join_next()).await {
-        ended.unwrap();
-    }
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn lists_stay_readable_while_names_come_and_leave() {
-    let epmd = Daemon::start();
-    let address = epmd.address();
-    let mut stay = Vec::new();
-    for n in 0..30 {
-        stay.push(join(address, &format!("stay{n}"), n).await);
-    }
-    let churn = tokio::spawn(async move {
-        for n in 0..200 {
-            join(address, &format!("come-and-go-{n}-{}", "x".repeat(200)), n)
-                .await
-                .leave(LONG)
-                .await;
-        }
-    });
-    while !churn.is_finished() {
-        let list = names(address, LONG).await.unwrap();
-        let staying = list.names.iter().filter(|named| named.name.as_str().starts_with("stay"));
-        assert_eq!((staying.count(), list.skipped), (30, 0));
-    }
-    churn.await.unwrap();
-}
-
 #[tokio::test]
 async fn names_of_other_languages_are_served() {
     let epmd = Daemon::start();
@@ -296,38 +162,6 @@ async fn names_of_other_languages_are_served() {
 }
 
 #[tokio::test]
-async fn kill_ends_the_server_only_where_it_is_allowed() {
-    let epmd = Daemon::start();
-    assert_eq!(kill(epmd.address(), LONG).await.unwrap(), KillResponse::No);
-    assert!(names(epmd.address(), LONG).await.is_ok());
-
-    let epmd = Daemon::with(Config { rules: Rules::default().stock(), ..config() });
-    let worker = join(epmd.address(), "worker", 1).await;
-    assert_eq!(kill(epmd.address(), LONG).await.unwrap(), KillResponse::No);
-    worker.leave(LONG).await;
-    assert_eq!(kill(epmd.address(), LONG).await.unwrap(), KillResponse::Ok);
-    assert_eq!(epmd.ended().await, Stopped::Killed);
-}
-
-#[tokio::test]
-async fn stop_throws_a_node_out_only_where_it_is_allowed() {
-    let epmd = Daemon::start();
-    let _worker = join(epmd.address(), "worker", 1).await;
-    let refused = stop(epmd.address(), &alive("worker"), LONG).await.unwrap_err();
-    assert!(matches!(refused, ClientError::Closed { .. }), "{refused}");
-
-    let epmd = Daemon::with(Config { rules: Rules::default().relaxed(), ..config() });
-    let mut worker = join(epmd.address(), "worker", 1).await;
-    let answer = stop(epmd.address(), &alive("other"), LONG).await.unwrap();
-    assert_eq!(answer, StopResponse::NoExist);
-    let answer = stop(epmd.address(), &alive("worker"), LONG).await.unwrap();
-    assert_eq!(answer, StopResponse::Stopped);
-    assert_eq!(within(worker.lost()).await, Lost::Closed);
-    let text = dump(epmd.address(), LONG).await.unwrap();
-    assert!(String::from_utf8_lossy(&text).contains("old/unused name <worker>"));
-}
-
-#[tokio::test]
 async fn garbage_gets_no_answer_and_hurts_nobody() {
     let epmd = Daemon::start();
     let _worker = join(epmd.address(), "worker", 1).await;
@@ -335,23 +169,6 @@ async fn garbage_gets_no_answer_and_hurts_nobody() {
         assert_eq!(exchange(epmd.address(), bytes).await, b"", "{bytes:?}");
     }
     assert!(lookup(epmd.address(), &alive("worker"), LONG).await.is_ok());
-}
-
-/// A peer that answers everything with the same bytes, and then closes or stays.
-async fn fake_daemon(answer: &'static [u8], stays: bool) -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    tokio::spawn(async move {
-        while let Ok((mut stream, _)) = listener.accept().await {
-            let mut request = [0; 256];
-            let _ = stream.read(&mut request).await;
-            let _ = stream.write_all(answer).await;
-            if stays {
-                let _ = stream.read(&mut request).await;
-            }
-        }
-    });
-    address
 }
 
 #[tokio::test]
@@ -364,18 +181,6 @@ async fn a_daemon_that_answers_garbage_is_named_as_none() {
     let short = fake_daemon(b"\x77\x00\x12", false).await;
     let said = lookup(short, &alive("a"), LONG).await.unwrap_err().to_string();
     assert!(said.contains("PortNo is short"), "{said}");
-}
-
-#[tokio::test]
-async fn an_old_daemon_that_answers_short_is_understood() {
-    let old = fake_daemon(b"\x77\x00\x12\x34M\0\0\x05\0\x05", false).await;
-    assert_eq!(lookup(old, &alive("a"), LONG).await.unwrap().port, 0x1234);
-    let narrow = fake_daemon(&[121, 0, 0, 2], true).await;
-    let registration = register(narrow, &alive("a"), &Endpoint::hidden(1), LONG).await.unwrap();
-    assert_eq!(registration.creation().value(), 2);
-    let zero = fake_daemon(&[118, 0, 0, 0, 0, 0], true).await;
-    let registration = register(zero, &alive("a"), &Endpoint::hidden(1), LONG).await.unwrap();
-    assert_eq!(registration.creation().value(), 0);
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! The commands, one a file: `run` takes what clap read and prints what came of it.
 
 mod call;
+mod epmd;
 mod names;
 mod node;
 mod ping;
@@ -21,6 +22,7 @@ use crate::failure::Failure;
 pub(crate) fn run(args: Args) -> Result<ExitCode> {
     match args.command {
         Command::Node(args) => return node::run(args),
+        Command::Epmd(args) => return epmd::run(&args),
         Command::Ping(args) => ask(ping::run(args)),
         Command::Names(args) => ask(names::run(args)),
         Command::Rpc(args) => ask(rpc::run(args)),

@@ -6,11 +6,13 @@ use std::net::SocketAddr;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use socket2::{Domain, Socket, Type};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::time::{Instant, sleep_until};
-use tracing::warn;
+use socket2::{Domain, SockRef, Socket, Type};
+use tokio::net::TcpListener;
+use tokio::task::coop::consume_budget;
+use tokio::time::Instant;
+use tracing::{debug, warn};
 
+use super::stream::Stream;
 use super::{BindError, Config};
 
 /// All listeners as one.
@@ -19,29 +21,41 @@ pub(super) struct Acceptor {
     listeners: Vec<(TcpListener, SocketAddr)>,
     /// Which listener is asked first, so that a busy one cannot starve the others.
     turn: usize,
-    pause: Pause,
-    resume: Option<Instant>,
-    /// Given up when descriptors run out, so that a peer is turned away and not left hanging.
-    reserve: Option<Socket>,
+    /// The listener that has just had a connection, and may have more.
+    busy: Option<usize>,
+    /// How many it has had in a row.
+    row: usize,
+    /// Descriptors that are kept back, for connections that come when no other is left.
+    reserve: Vec<Socket>,
+    complained: Option<Instant>,
 }
 
 /// A connection, and both its ends.
 #[derive(Debug)]
 pub(super) struct Accepted {
-    pub(super) stream: TcpStream,
+    pub(super) stream: Stream,
     pub(super) peer: SocketAddr,
     pub(super) local: SocketAddr,
+    /// Whether no other descriptor is left: somebody has to go for it.
+    pub(super) from_reserve: bool,
 }
 
-/// The system gives no more connections for now, most likely for want of descriptors.
+/// No connection for want of descriptors, though one waits.
 #[derive(Debug)]
 pub(super) struct Starved;
 
 impl Acceptor {
-    const BACKLOG: i32 = 1024;
+    /// The system cuts it to what it allows (`net.core.somaxconn`).
+    const BACKLOG: i32 = 4096;
 
-    /// How many connections are turned away at a time.
-    const TURNED_AWAY: usize = 64;
+    /// How many connections one listener may have in a row.
+    const ROW: usize = 64;
+
+    /// How many descriptors are kept back.
+    const RESERVE: usize = 8;
+
+    /// How often the log hears of the same trouble.
+    const COMPLAINTS: Duration = Duration::from_secs(10);
 
     pub(super) fn bind(config: &Config) -> Result<Self, BindError> {
         let mut listeners: Vec<(TcpListener, SocketAddr)> = Vec::new();
@@ -61,68 +75,137 @@ impl Acceptor {
                 Err(error) => warn!(%address, %error, "EPMD does not listen on this address"),
             }
         }
+        Self::on(listeners)
+    }
+
+    /// Takes over listeners that somebody else has bound.
+    pub(super) fn adopt(listeners: Vec<std::net::TcpListener>) -> Result<Self, BindError> {
+        let adopted = listeners.into_iter().map(|listener| {
+            listener.set_nonblocking(true)?;
+            watched(listener)
+        });
+        Self::on(adopted.collect::<io::Result<_>>().map_err(BindError::Adopted)?)
+    }
+
+    fn on(listeners: Vec<(TcpListener, SocketAddr)>) -> Result<Self, BindError> {
         if listeners.is_empty() {
             return Err(BindError::NoAddress);
         }
-        let reserve = reserve();
-        Ok(Self { listeners, turn: 0, pause: Pause::default(), resume: None, reserve })
+        let (reserve, complained) = (Vec::new(), None);
+        let mut this = Self { listeners, turn: 0, busy: None, row: 0, reserve, complained };
+        this.replenish();
+        Ok(this)
     }
 
     pub(super) fn local_addresses(&self) -> Vec<SocketAddr> {
         self.listeners.iter().map(|(_, address)| *address).collect()
     }
 
-    /// The next connection. An error is never final: it is logged, told, and waited out in the
-    /// next call. Dropping the future loses nothing.
+    /// The next connection. Dropping the future loses nothing.
+    ///
+    /// # Errors
+    /// Never final: wait until a connection has ended, and try again.
     pub(super) async fn accept(&mut self) -> Result<Accepted, Starved> {
         loop {
-            if let Some(resume) = self.resume {
-                sleep_until(resume).await;
-                self.resume = None;
-            }
-            match poll_fn(|context| self.poll_accept(context)).await {
-                Ok(accepted) => {
-                    self.pause.reset();
-                    return Ok(accepted);
-                }
+            consume_budget().await;
+            let accepted = match self.accept_another() {
+                Some(accepted) => Ok(accepted),
+                None => poll_fn(|context| self.poll_accept(context)).await,
+            };
+            match accepted {
                 Err(error) if is_the_peers(&error) => {}
+                Ok(accepted) => return Ok(accepted),
                 Err(error) => {
-                    let pause = self.pause.next();
-                    warn!(%error, ?pause, "EPMD cannot accept connections: raise the limit of open files (ulimit -n)");
-                    self.resume = Some(Instant::now() + pause);
+                    self.complain(&error);
                     return Err(Starved);
                 }
             }
         }
     }
 
+    /// A connection behind the one before, if there is one. The runtime need not hear of it, and
+    /// does not mind: it asks the listener itself before it waits for it.
+    fn accept_another(&mut self) -> Option<Accepted> {
+        let (listener, local) = self.listeners.get(self.busy?)?;
+        let accepted = SockRef::from(listener).accept().and_then(|(socket, peer)| {
+            let peer = peer.as_socket().ok_or(io::ErrorKind::ConnectionAborted)?;
+            Ok(Accepted::new(Stream::Fresh(socket.into()), peer, *local))
+        });
+        self.row += 1;
+        // Whatever is wrong, `poll_accept` meets it as well.
+        if self.row >= Self::ROW || accepted.is_err() {
+            self.busy = None;
+        }
+        accepted.ok()
+    }
+
+    /// Out of descriptors, takes one of the reserve. Only then it is known whether somebody waits:
+    /// the system wants a descriptor before it looks.
     fn poll_accept(&mut self, context: &mut Context<'_>) -> Poll<io::Result<Accepted>> {
+        let error = match self.poll_listeners(context) {
+            Poll::Ready(Err(error)) if !is_the_peers(&error) => error,
+            other => return other,
+        };
+        if self.reserve.pop().is_none() {
+            return Poll::Ready(Err(error));
+        }
+        let accepted = self.poll_listeners(context);
+        match accepted {
+            Poll::Ready(Ok(accepted)) => {
+                self.complain(&error);
+                Poll::Ready(Ok(Accepted { from_reserve: true, ..accepted }))
+            }
+            other => {
+                self.replenish();
+                other
+            }
+        }
+    }
+
+    fn poll_listeners(&mut self, context: &mut Context<'_>) -> Poll<io::Result<Accepted>> {
         let count = self.listeners.len();
         for step in 0..count {
             let at = (self.turn + step) % count;
             let Some((listener, local)) = self.listeners.get(at) else { continue };
             if let Poll::Ready(accepted) = listener.poll_accept(context) {
+                let (stream, peer) = accepted?;
                 self.turn = at + 1;
-                return Poll::Ready(accepted.map(|(stream, peer)| {
-                    // On a wildcard listener only the stream knows which address was dialled.
-                    let local = stream.local_addr().unwrap_or(*local);
-                    Accepted { stream, peer, local }
-                }));
+                (self.busy, self.row) = (Some(at), 0);
+                return Poll::Ready(Ok(Accepted::new(Stream::Watched(stream), peer, *local)));
             }
         }
         Poll::Pending
     }
 
-    /// Closes connections that wait to be accepted, as far as the reserve allows.
-    pub(super) fn turn_away(&mut self) {
-        drop(self.reserve.take());
-        let mut context = Context::from_waker(std::task::Waker::noop());
-        for _ in 0..Self::TURNED_AWAY {
-            if !matches!(self.poll_accept(&mut context), Poll::Ready(Ok(_))) {
-                break;
-            }
+    /// Keeps descriptors back again, as many as there are.
+    pub(super) fn replenish(&mut self) {
+        while self.reserve.len() < Self::RESERVE {
+            let socket = Socket::new(Domain::IPV4, Type::DGRAM, None)
+                .or_else(|_| Socket::new(Domain::IPV6, Type::DGRAM, None));
+            let Ok(socket) = socket else { return };
+            self.reserve.push(socket);
         }
-        self.reserve = reserve();
+    }
+
+    fn complain(&mut self, error: &io::Error) {
+        let now = Instant::now();
+        if self.complained.is_some_and(|last| now < last + Self::COMPLAINTS) {
+            debug!(%error, "EPMD cannot accept connections");
+            return;
+        }
+        self.complained = Some(now);
+        warn!(%error, "EPMD cannot accept connections: raise the limit of open files (ulimit -n)");
+    }
+}
+
+impl Accepted {
+    fn new(stream: Stream, peer: SocketAddr, listener: SocketAddr) -> Self {
+        // On a wildcard listener only the stream knows which address was dialled. Where the peer
+        // is on the loopback, nobody asks.
+        let unknown = listener.ip().is_unspecified() && !peer.ip().to_canonical().is_loopback();
+        let dialled = unknown.then(|| stream.local_address()).flatten();
+        let local = dialled.unwrap_or(listener);
+        Self { stream, peer, local, from_reserve: false }
     }
 }
 
@@ -132,64 +215,28 @@ fn is_the_peers(error: &io::Error) -> bool {
     matches!(error.kind(), ConnectionAborted | ConnectionReset | Interrupted | WouldBlock)
 }
 
-fn reserve() -> Option<Socket> {
-    Socket::new(Domain::IPV4, Type::DGRAM, None)
-        .or_else(|_| Socket::new(Domain::IPV6, Type::DGRAM, None))
-        .ok()
-}
-
 fn listen(address: SocketAddr) -> io::Result<(TcpListener, SocketAddr)> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
     if address.is_ipv6() {
         socket.set_only_v6(true)?;
     }
     // Else a restart would wait for the connections of the earlier server to time out.
-    #[cfg(unix)]
     socket.set_reuse_address(true)?;
     socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
     socket.listen(Acceptor::BACKLOG)?;
-    let listener = TcpListener::from_std(socket.into())?;
+    watched(socket.into())
+}
+
+fn watched(listener: std::net::TcpListener) -> io::Result<(TcpListener, SocketAddr)> {
+    let listener = TcpListener::from_std(listener)?;
     let local = listener.local_addr()?;
     Ok((listener, local))
-}
-
-/// How long to leave the listeners alone after an error: longer each time, up to a second.
-#[derive(Debug, Default)]
-struct Pause {
-    failures: u32,
-}
-
-impl Pause {
-    const FIRST: Duration = Duration::from_millis(10);
-    const LONGEST: Duration = Duration::from_secs(1);
-
-    fn next(&mut self) -> Duration {
-        let pause = Self::FIRST.saturating_mul(2_u32.saturating_pow(self.failures));
-        self.failures = self.failures.saturating_add(1);
-        pause.min(Self::LONGEST)
-    }
-
-    fn reset(&mut self) {
-        self.failures = 0;
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn pauses_grow_to_a_second_and_never_overflow() {
-        let mut pause = Pause::default();
-        let first: Vec<_> = (0..9).map(|_| pause.next().as_millis()).collect();
-        assert_eq!(first, [10, 20, 40, 80, 160, 320, 640, 1000, 1000]);
-        for _ in 0..100 {
-            assert_eq!(pause.next(), Pause::LONGEST);
-        }
-        pause.reset();
-        assert_eq!(pause.next(), Pause::FIRST);
-    }
 
     #[test]
     fn a_withdrawn_connection_is_no_reason_to_pause() {

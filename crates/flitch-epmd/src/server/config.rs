@@ -25,6 +25,17 @@ pub struct Config {
     pub rules: Rules,
     /// How long requests that are on their way may take when the server stops.
     pub grace: Duration,
+    /// How busy the server pretends to be: for tests of its clients.
+    pub delays: Delays,
+}
+
+/// A busy server's slowness, acted out. None by default.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Delays {
+    /// Before each connection is accepted. Nobody else is accepted meanwhile.
+    pub accept: Duration,
+    /// Before each answer. [`Rules::answer_timeout`] goes on meanwhile.
+    pub write: Duration,
 }
 
 impl Config {
@@ -41,11 +52,12 @@ impl Default for Config {
         Self {
             listen: vec![address::local(Family::V4, address::DEFAULT_PORT)],
             listen_if_possible: vec![address::local(Family::V6, address::DEFAULT_PORT)],
-            max_names: 4096,
-            max_waiting: 512,
-            max_waiting_per_source: 128,
+            max_names: 65_536,
+            max_waiting: 4096,
+            max_waiting_per_source: 2048,
             rules: Rules::default(),
             grace: Duration::from_millis(500),
+            delays: Delays::default(),
         }
     }
 }

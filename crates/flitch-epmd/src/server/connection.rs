@@ -1,20 +1,20 @@
-//! The loop around one [`Session`].
+//! The loop around one [`Session`]: at once as far as that goes, then in a task of its own.
 
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 use tokio::sync::watch;
-use tokio::time::{sleep_until, timeout_at};
+use tokio::time::{sleep, sleep_until};
 use tracing::debug;
 
 use super::Shared;
+use super::stream::Stream;
 use crate::session::{Effect, Ending, Session};
 use crate::table::ConnectionId;
 
-/// How a connection's task ended.
+/// How a connection ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Outcome {
     /// As connections do.
@@ -23,77 +23,157 @@ pub(super) enum Outcome {
     Killed,
 }
 
-pub(super) async fn run(
-    mut stream: TcpStream,
+/// One connection but for its stream: what may be said on it, and what is not written yet.
+pub(super) struct Connection {
     peer: SocketAddr,
-    id: ConnectionId,
-    mut session: Session,
-    shared: Arc<Shared>,
-    mut stopped: watch::Receiver<bool>,
-) -> Outcome {
-    // Dropped before the stream is: when a peer sees the end, its name is free.
-    let _presence = Presence { id, shared: &shared };
-    let _ = stream.set_nodelay(true);
-    let mut killed = false;
-    let mut buffer = [0; 2048];
-    while session.ending().is_none() {
-        tokio::select! {
-            read = stream.read(&mut buffer) => {
-                let bytes = buffer.get(..*read.as_ref().unwrap_or(&0)).unwrap_or_default();
-                killed |= handle(&mut session, bytes, &shared, id);
-                transmit(&mut session, &mut stream, &shared).await;
-            }
-            () = deadline(session.poll_timeout()) => {
-                session.handle_timeout(Instant::now(), &mut shared.lock().table);
-            }
-            // A registration ends with the server; other requests have its grace.
-            () = end_of(&mut stopped), if session.is_registered() => break,
-        }
-    }
-    match session.ending() {
-        None | Some(Ending::Answered | Ending::PeerClosed) => {}
-        Some(ending) => debug!(%peer, %ending, "EPMD closes a connection"),
-    }
-    if killed { Outcome::Killed } else { Outcome::Closed }
+    session: Session,
+    unsent: Vec<u8>,
+    /// When what is unsent has to be written.
+    until: Option<Instant>,
+    outcome: Outcome,
+    presence: Presence,
 }
 
-/// Hands over what was read, and does what the session wants done. Nothing read is the end.
-fn handle(session: &mut Session, bytes: &[u8], shared: &Shared, id: ConnectionId) -> bool {
-    let mut state = shared.lock();
-    if bytes.is_empty() {
-        session.handle_closed(&mut state.table);
-    } else {
-        session.handle_bytes(Instant::now(), bytes, &mut state.table);
+impl Connection {
+    pub(super) fn new(
+        peer: SocketAddr,
+        id: ConnectionId,
+        session: Session,
+        shared: &Arc<Shared>,
+    ) -> Self {
+        let presence = Presence { id, shared: Arc::clone(shared) };
+        let (unsent, outcome) = (Vec::new(), Outcome::Closed);
+        Self { peer, session, unsent, until: None, outcome, presence }
     }
-    if session.is_registered() {
-        state.gate.settle(id);
-    }
-    match session.poll_effect() {
-        Some(Effect::Kill) => true,
-        Some(Effect::Disconnect(other)) => {
-            state.disconnect(other);
-            false
-        }
-        None => false,
-    }
-}
 
-/// Writes all that the session has to say.
-async fn transmit(session: &mut Session, stream: &mut TcpStream, shared: &Shared) {
-    loop {
-        let until = session.poll_timeout();
-        let Some(piece) = session.poll_transmit(&shared.lock().table) else { return };
-        let until = until.unwrap_or_else(Instant::now);
-        match timeout_at(until.into(), stream.write_all(&piece)).await {
-            Ok(Ok(())) => {}
-            Ok(Err(_)) => session.handle_closed(&mut shared.lock().table),
-            Err(_) => {
-                let mut state = shared.lock();
-                session.handle_timeout(Instant::now(), &mut state.table);
-                session.handle_closed(&mut state.table);
+    pub(super) const fn id(&self) -> ConnectionId {
+        self.presence.id
+    }
+
+    pub(super) const fn peer(&self) -> SocketAddr {
+        self.peer
+    }
+
+    /// Whether the peer has no answer yet.
+    pub(super) const fn waits(&self) -> bool {
+        !self.session.is_registered()
+    }
+
+    /// Goes as far as it can without waiting, which for most peers is all the way: the request is
+    /// there when the connection is, and the answer fits into the socket's buffer.
+    ///
+    /// Gives the outcome if that was all.
+    pub(super) fn serve_at_once(&mut self, stream: &Stream) -> Option<Outcome> {
+        self.receive(|buffer| stream.receive(buffer));
+        self.transmit(|bytes, is_last| stream.send(bytes, is_last));
+        self.ended()
+    }
+
+    /// Waits for what the peer says, and answers it, until the connection is over.
+    pub(super) async fn serve(
+        self,
+        stream: Stream,
+        delay_write: Duration,
+        mut stopped: watch::Receiver<bool>,
+    ) -> Outcome {
+        let stream = match stream.watched() {
+            Ok(stream) => stream,
+            Err(error) => {
+                debug!(peer = %self.peer, %error, "EPMD cannot wait for a connection");
+                return self.outcome;
+            }
+        };
+        // Dropped before the stream is: when a peer sees the end, its name is free.
+        let mut this = self;
+        loop {
+            if let Some(outcome) = this.ended() {
+                return outcome;
+            }
+            let sending = !this.unsent.is_empty();
+            let until = if sending { this.until } else { this.session.poll_timeout() };
+            tokio::select! {
+                _ = stream.readable(), if !sending => this.receive(|buffer| stream.try_read(buffer)),
+                _ = stream.writable(), if sending => {}
+                () = deadline(until) => this.time_out(),
+                // A registration ends with the server; other requests have its grace.
+                () = end_of(&mut stopped), if this.session.is_registered() => return this.outcome,
+            }
+            if !delay_write.is_zero() && this.session.has_answer() {
+                sleep(delay_write).await;
+            }
+            this.transmit(|bytes, _| stream.try_write(bytes));
+        }
+    }
+
+    fn ended(&self) -> Option<Outcome> {
+        let ending = self.session.ending()?;
+        if !matches!(ending, Ending::Answered | Ending::PeerClosed) {
+            debug!(peer = %self.peer, %ending, "EPMD closes a connection");
+        }
+        Some(self.outcome)
+    }
+
+    /// Hands over what has come. Nothing read is the end.
+    fn receive(&mut self, read: impl FnOnce(&mut [u8]) -> io::Result<usize>) {
+        let mut buffer = [0; 2048];
+        let bytes = match read(&mut buffer) {
+            Ok(len) => buffer.get(..len).unwrap_or_default(),
+            Err(error) if would_block(&error) => return,
+            Err(_) => &[],
+        };
+        let Presence { id, shared } = &self.presence;
+        let mut state = shared.lock();
+        if bytes.is_empty() {
+            self.session.handle_closed(&mut state.table);
+        } else {
+            self.session.handle_bytes(Instant::now(), bytes, &mut state.table);
+        }
+        if self.session.is_registered() {
+            state.gate.settle(*id);
+        }
+        match self.session.poll_effect() {
+            Some(Effect::Kill) => self.outcome = Outcome::Killed,
+            Some(Effect::Disconnect(other)) => state.disconnect(other),
+            None => {}
+        }
+    }
+
+    /// Writes what the session has to say, as far as the peer takes it.
+    fn transmit(&mut self, mut write: impl FnMut(&[u8], bool) -> io::Result<usize>) {
+        loop {
+            if self.unsent.is_empty() {
+                self.until = self.session.poll_timeout();
+                let piece = self.session.poll_transmit(&self.presence.shared.lock().table);
+                let Some(piece) = piece else { return };
+                self.unsent = piece;
+            }
+            match write(&self.unsent, self.session.is_answered()) {
+                Ok(len) if len == self.unsent.len() => self.unsent = Vec::new(),
+                Ok(len @ 1..) => drop(self.unsent.drain(..len)),
+                Err(error) if would_block(&error) => return,
+                Ok(0) | Err(_) => self.give_up(),
             }
         }
     }
+
+    fn time_out(&mut self) {
+        let mut state = self.presence.shared.lock();
+        self.session.handle_timeout(Instant::now(), &mut state.table);
+        drop(state);
+        if !self.unsent.is_empty() {
+            self.give_up();
+        }
+    }
+
+    /// A peer that does not take its answer is as gone as one that closes.
+    fn give_up(&mut self) {
+        self.unsent = Vec::new();
+        self.session.handle_closed(&mut self.presence.shared.lock().table);
+    }
+}
+
+fn would_block(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
 }
 
 async fn end_of(stopped: &mut watch::Receiver<bool>) {
@@ -108,13 +188,13 @@ async fn deadline(at: Option<Instant>) {
     }
 }
 
-/// A connection's traces in what all share. They go when its task does, however it ends.
-struct Presence<'a> {
+/// A connection's traces in what all share. They go when it does, however it ends.
+struct Presence {
     id: ConnectionId,
-    shared: &'a Shared,
+    shared: Arc<Shared>,
 }
 
-impl Drop for Presence<'_> {
+impl Drop for Presence {
     fn drop(&mut self) {
         let mut state = self.shared.lock();
         state.table.unregister(self.id);

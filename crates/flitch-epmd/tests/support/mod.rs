@@ -5,9 +5,11 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use flitch_epmd::{Config, Server, server::Stopped};
+use flitch_epmd::client::register;
+use flitch_epmd::{Config, Endpoint, Registration, Server, server::Stopped};
+use flitch_name::AliveName;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
@@ -89,4 +91,36 @@ pub(crate) async fn exchange(to: SocketAddr, bytes: &[u8]) -> Vec<u8> {
     let mut answer = Vec::new();
     let _ = within(stream.read_to_end(&mut answer)).await;
     answer
+}
+
+pub(crate) fn alive(text: &str) -> AliveName {
+    text.parse().unwrap()
+}
+
+pub(crate) async fn join(epmd: SocketAddr, name: &str, port: u16) -> Registration {
+    register(epmd, &alive(name), &Endpoint::hidden(port), LONG).await.unwrap()
+}
+
+/// Waits until the server has closed the connection, and gives what it said before.
+pub(crate) async fn until_closed(stream: &mut TcpStream) -> Vec<u8> {
+    let mut answer = Vec::new();
+    let _ = within(stream.read_to_end(&mut answer)).await;
+    answer
+}
+
+/// A peer that answers everything with the same bytes, and then closes or stays.
+pub(crate) async fn fake_daemon(answer: &'static [u8], stays: bool) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let mut request = [0; 256];
+            let _ = stream.read(&mut request).await;
+            let _ = stream.write_all(answer).await;
+            if stays {
+                let _ = stream.read(&mut request).await;
+            }
+        }
+    });
+    address
 }
