@@ -28,10 +28,10 @@ bench-codec: setup ## the codec beside eetf, erltf and a BEAM: times, ratios, al
 bench-epmd: setup ## our epmd beside the stock one: lookups and registrations a second, memory
 	$(CARGO) bench --locked -p flitch-epmd
 
-matrix: ## the live tests against Erlang and Elixir of other Debian releases (root)
+matrix: ## the tests against OTP 25, 27 and 29, each from its Debian release (root)
 	@.ci/matrix
 
-fuzz: ## hostile bytes and texts of all kinds at the codec, a minute for each target (nightly)
+fuzz: ## hostile bytes of all kinds at codec, handshake and link, a minute for each target (nightly)
 	@.ci/fuzz
 
 lint: ## format, clippy, docs, who may depend on whom, shape of the files

@@ -29,6 +29,7 @@ pub mod flitch;
 pub mod log;
 pub mod node;
 pub mod port;
+pub mod relay;
 pub mod stock;
 pub mod terminal;
 
@@ -38,6 +39,7 @@ pub use cluster::Cluster;
 pub use epmd::Epmd;
 pub use fake_peer::{Behaviour, FakePeer};
 pub use node::Node;
+pub use relay::Relay;
 pub use rustix::process::Signal;
 pub use terminal::Iex;
 

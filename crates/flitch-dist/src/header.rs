@@ -9,7 +9,7 @@ use bytes::{Buf, Bytes};
 use flitch_etf::{Atom, AtomTable};
 
 use crate::LinkError;
-use crate::atom_cache::{Telling, Told};
+use crate::atom_cache::{Placed, Telling, Told};
 use crate::names::Names;
 
 /// In the four bits of an atom: its text follows. The other three are the segment of its place.
@@ -31,12 +31,23 @@ impl AtomTable for HeaderAtoms {
 /// Writes the header's part on atoms. Every message that begins is to be sent: what it tells is
 /// told.
 pub(crate) fn write(out: &mut Vec<u8>, names: &Names, cache: &mut Telling) {
+    if names.len() > 0 {
+        cache.begin();
+    }
+    write_placed(out, names, |text, hash| cache.place(text, hash));
+}
+
+/// Likewise, where somebody says in which places the atoms stand.
+pub(crate) fn write_placed(
+    out: &mut Vec<u8>,
+    names: &Names,
+    mut place: impl FnMut(&[u8], u64) -> Placed,
+) {
     let count = names.len();
     out.push(count as u8);
     if count == 0 {
         return;
     }
-    cache.begin();
     let long = names.longest() > usize::from(u8::MAX);
     let flags = out.len();
     out.resize(flags + count / 2 + 1, 0);
@@ -46,7 +57,7 @@ pub(crate) fn write(out: &mut Vec<u8>, names: &Names, cache: &mut Telling) {
         }
     };
     for (index, (text, hash)) in names.iter().enumerate() {
-        let placed = cache.place(text, hash);
+        let placed = place(text, hash);
         let [segment, within] = placed.place.to_be_bytes();
         out.push(within);
         if placed.new {

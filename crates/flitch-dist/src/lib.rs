@@ -50,6 +50,8 @@ mod names;
 mod outbound;
 mod packet;
 mod payload;
+#[cfg(test)]
+mod recorded;
 mod tick;
 
 pub use control::{Altact, Control, Op, Recipient, Signal, SpawnRequest, Target};

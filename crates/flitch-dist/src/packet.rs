@@ -151,7 +151,8 @@ impl Packet {
         self.lane = Lane::NONE;
     }
 
-    fn fill<E>(
+    /// Encodes behind what [`Packet::clear`] has left, which is nothing but, perhaps, names.
+    pub(crate) fn fill<E>(
         &mut self,
         flags: Flags,
         control: &Control,

@@ -13,20 +13,10 @@
 #[path = "../../../fuzz/checks.rs"]
 mod checks;
 
-use std::path::Path;
+#[path = "../../../fuzz/kept.rs"]
+mod kept;
 
-fn run(target: &str, check: fn(&[u8])) {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus").join(target);
-    let mut files = 0;
-    for file in std::fs::read_dir(&folder).unwrap() {
-        let path = file.unwrap().path();
-        // A failure names the file: libtest shows what a failed test printed.
-        println!("{}", path.display());
-        check(&std::fs::read(&path).unwrap());
-        files += 1;
-    }
-    assert!(files > 0, "{} is empty", folder.display());
-}
+use kept::run;
 
 #[test]
 fn every_reader_agrees_about_what_the_fuzzer_found() {

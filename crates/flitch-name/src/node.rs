@@ -185,7 +185,10 @@ impl fmt::Debug for NodeName {
 #[non_exhaustive]
 pub enum NameError {
     /// There is no `@`, or nothing after it.
-    #[error("the name {alive:?} has no host: write it as {alive}@HOST, such as worker@127.0.0.1")]
+    #[error(
+        "the name {alive:?} has no host: write it as {}@HOST, such as worker@127.0.0.1",
+        alive.escape_debug()
+    )]
     NoHost {
         /// What was given.
         alive: String,
@@ -260,6 +263,7 @@ mod tests {
         let said = |text: &str| NodeName::long(text).unwrap_err().to_string();
         assert!(said("worker").contains("worker@HOST"), "{}", said("worker"));
         assert!(said("worker@").contains("worker@HOST"));
+        assert!(!said("a\0\x1b[2Jb").contains(char::is_control), "it may come from a peer");
         assert!(said("@host.example").contains("NAME@HOST"));
         assert!(said("a@b@c.d").contains("more than one @"));
         assert!(said("worker@db").contains("--sname"));

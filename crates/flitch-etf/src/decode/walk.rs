@@ -5,7 +5,7 @@ use std::ops::Range;
 use crate::{Reader, Tag};
 
 /// A walk through encoded terms that stops at each atom whose text stands in UTF-8, those inside
-/// pids, ports and references included. Funs, exports and the heads of records are passed by.
+/// pids, ports, references, exports and records included. Funs are passed by.
 ///
 /// The bytes are handed in at each step, so that what lies behind the walk may be changed
 /// meanwhile.
@@ -75,12 +75,19 @@ impl AtomWalk {
                 (Tag::NEWER_REFERENCE_EXT, [_, words, ..]) => {
                     self.enter(3, 4 + usize::from(*words) * 4);
                 }
+                (Tag::EXPORT_EXT, _) => self.open(1, 3),
+                (Tag::RECORD_EXT, [a, b, c, d, _flags, ..]) => {
+                    // Module and name, names and values.
+                    let fields = u32::from_be_bytes([*a, *b, *c, *d]) as usize;
+                    self.records = true;
+                    self.open(6, fields.saturating_mul(2).saturating_add(2));
+                }
+                // How long a fun is stands in it, and would be wrong if it changed.
                 (Tag::NEW_FUN_EXT, [a, b, c, d, ..]) => {
                     self.at += 1 + u32::from_be_bytes([*a, *b, *c, *d]) as usize;
                     self.left -= 1;
                 }
-                (tag, _) => {
-                    self.records |= tag == Tag::RECORD_EXT;
+                _ => {
                     let mut reader = Reader::new(rest);
                     let terms = reader.skip_head().ok()?;
                     self.at += reader.position() + std::mem::take(&mut self.tail);
@@ -100,6 +107,12 @@ impl AtomWalk {
         self.at = text + len + std::mem::take(&mut self.tail);
         self.left -= 1;
         Some(AtomSpan { start, text: text..text + len })
+    }
+
+    /// Goes on to the terms that a term is made of.
+    fn open(&mut self, head: usize, terms: usize) {
+        self.at += head;
+        self.left = (self.left - 1).saturating_add(terms);
     }
 
     /// Goes on to the atom in a pid or the like.
@@ -127,21 +140,30 @@ mod tests {
     }
 
     #[test]
-    fn atoms_in_pids_references_maps_and_lists_are_found_in_their_order() {
+    fn atoms_are_found_in_their_order_wherever_they_stand() {
         let node = Atom::from_static("a@h.x");
         let pid = Pid { node: node.clone(), id: 1, serial: 2, creation: 3 };
         let reference = Reference::three(node, 7, [1, 2, 3]);
         let long = Atom::new(&"ü".repeat(200)).unwrap();
+        let [module, name, field] = ["m", "point", "x"].map(Atom::from_static);
+        let record = crate::Record::new(module.clone(), name, [(field, 7.into())]).unwrap();
+        let export = crate::Export { module, function: Atom::from_static("f"), arity: 2 };
         let term = Term::from((
+            Term::from(export),
             Term::from(vec![Term::from(pid), Term::from(reference), Term::from("text")]),
             crate::term!(%{key: long.clone()}),
+            Term::from(record),
             Term::atom("last"),
         ));
         let bytes = encode(&term).unwrap();
         let (found, walk) = texts(&bytes);
-        assert_eq!(found, ["a@h.x", "a@h.x", "key", long.as_str(), "last"]);
+        assert_eq!(
+            found,
+            ["m", "f", "a@h.x", "a@h.x", "key", long.as_str(), "m", "point", "x", "last"]
+        );
         assert_eq!(walk.position(), bytes.len());
-        assert!(!walk.has_records());
+        assert!(walk.has_records());
+        assert!(!texts(&encode(&Term::atom("none")).unwrap()).1.has_records());
     }
 
     proptest! {

@@ -1,0 +1,24 @@
+//! What the fuzzer found, kept: every file of `fuzz/corpus/` goes through the checks of its target.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    missing_docs,
+    unreachable_pub,
+    reason = "a test may panic, and shares its checks with the fuzz targets"
+)]
+
+#[path = "../../../fuzz/handshake_checks.rs"]
+mod checks;
+
+#[path = "../../../fuzz/kept.rs"]
+mod kept;
+
+use kept::run;
+
+#[test]
+fn handshakes_that_the_fuzzer_found_end_by_their_deadline_however_they_are_cut() {
+    run("handshake", checks::handshake);
+}
