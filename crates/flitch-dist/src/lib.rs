@@ -51,7 +51,7 @@ mod outbound;
 mod packet;
 mod payload;
 #[cfg(test)]
-mod recorded;
+mod tests;
 mod tick;
 
 pub use control::{Altact, Control, Op, Recipient, Signal, SpawnRequest, Target};
