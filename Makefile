@@ -2,7 +2,7 @@
 
 CARGO ?= cargo
 
-.PHONY: help setup test demo bench-codec bench-epmd fuzz matrix lint check
+.PHONY: help setup test demo bench-codec bench-epmd bench-link fuzz matrix lint check
 
 help:
 	@echo "flitch: a node of Rust in a cluster of BEAMs"
@@ -27,6 +27,10 @@ bench-codec: setup ## the codec beside eetf, erltf and a BEAM: times, ratios, al
 
 bench-epmd: setup ## our epmd beside the stock one: lookups and registrations a second, memory
 	$(CARGO) bench --locked -p flitch-epmd
+
+bench-link: setup ## a node beside a BEAM, both asked by a BEAM: connects, calls, floods; calls beside large messages
+	$(CARGO) bench --locked -p integration --bench link
+	$(CARGO) bench --locked -p flitch --bench large
 
 matrix: ## the tests against OTP 25, 27 and 29, each from its Debian release (root)
 	@.ci/matrix
