@@ -45,8 +45,9 @@ struct Large {
     sequence: u64,
     /// The next fragment.
     fragment: u64,
-    /// What its lane has sent since.
+    /// What its lane has sent since, and how many bytes that are.
     behind: VecDeque<Packet>,
+    behind_len: usize,
 }
 
 impl Outbound {
@@ -99,7 +100,7 @@ impl Outbound {
     /// most one a lane.
     #[must_use]
     pub fn queued(&self) -> usize {
-        self.out.len() + self.large.iter().map(Large::behind).sum::<usize>()
+        self.out.len() + self.large.iter().map(|large| large.behind_len).sum::<usize>()
     }
 
     /// Signals that have gone so far.
@@ -119,6 +120,7 @@ impl Outbound {
         match before {
             Some(large) => {
                 self.waiting += packet.len();
+                large.behind_len += packet.len();
                 large.behind.push_back(packet.take());
             }
             None => self.begin(packet),
@@ -189,6 +191,7 @@ impl Outbound {
             sequence: self.sequence,
             fragment: fragments,
             behind: VecDeque::new(),
+            behind_len: 0,
         });
     }
 
@@ -226,9 +229,10 @@ impl Outbound {
     /// Sends what has waited behind a large message that is through.
     fn end(&mut self, large: Large) {
         self.spent.push(large.packet);
-        let mut behind = large.behind;
+        let (mut behind, mut behind_len) = (large.behind, large.behind_len);
         while let Some(mut packet) = behind.pop_front() {
             self.waiting -= packet.len();
+            behind_len -= packet.len();
             let before = self.large.len();
             self.begin(&mut packet);
             if self.large.len() > before
@@ -236,6 +240,7 @@ impl Outbound {
             {
                 // Another large one: the rest waits for that.
                 next.behind = behind;
+                next.behind_len = behind_len;
                 return;
             }
         }
@@ -245,11 +250,7 @@ impl Outbound {
 impl Large {
     /// Bytes that have not gone.
     fn len(&self) -> usize {
-        self.packet.len() - self.gone + self.behind()
-    }
-
-    fn behind(&self) -> usize {
-        self.behind.iter().map(Packet::len).sum()
+        self.packet.len() - self.gone + self.behind_len
     }
 }
 
