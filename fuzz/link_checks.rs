@@ -9,7 +9,7 @@ use flitch_etf::Limits;
 /// Small, so that a fuzzer meets them.
 const LIMITS: Limits = Limits { depth: 100, terms: 20_000, memory: 2 << 20, inflated: 1 << 16 };
 const INBOUND: InboundLimits =
-    InboundLimits { frame: 1 << 16, message: 1 << 18, unfinished: 1 << 19, sequences: 8 };
+    InboundLimits { frame: 1 << 16, message: 1 << 18, unfinished: 1 << 19 };
 
 /// The type byte of a message without a distribution header.
 const PASS_THROUGH: u8 = 112;

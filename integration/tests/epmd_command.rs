@@ -173,6 +173,26 @@ fn a_daemon_leaves_its_parent_and_its_terminal_and_serves_when_the_parent_return
     });
 }
 
+#[test]
+fn a_daemon_keeps_none_of_the_descriptors_that_it_was_started_with() {
+    let (link, port) = (Link::new(), Port::claim());
+    let number = port.number().to_string();
+    let words = ["-port", &number, "-daemon"];
+    let _daemon = Detached { program: link.path(), port: port.number() };
+    // Whoever reads from the other end waits until nobody has this one.
+    let (mut end, held) = std::io::pipe().unwrap();
+    let mut shell = Command::new("sh");
+    shell.args(["-c", "exec 5>&0 9>&0 0</dev/null; exec \"$0\" \"$@\""]);
+    shell.arg(link.path()).args(words).env_remove("POD_IP").stdin(held);
+    assert!(shell.status().unwrap().success());
+    drop(shell);
+    let (told, ended) = std::sync::mpsc::channel();
+    std::thread::spawn(move || told.send(end.read(&mut [0])));
+    let ended = ended.recv_timeout(Duration::from_secs(5)).expect("the daemon holds the pipe open");
+    assert_eq!(ended.unwrap(), 0);
+    assert!(is_open("127.0.0.1", port.number()));
+}
+
 /// The processes with these words at the end of their command lines.
 fn daemons(words: &[&str]) -> Vec<i32> {
     let ending: Vec<u8> = words.iter().flat_map(|word| [b"\0", word.as_bytes()].concat()).collect();

@@ -10,6 +10,7 @@ mod config;
 mod deadline;
 mod epmd_args;
 mod failure;
+mod limits;
 mod log;
 mod out;
 mod server;

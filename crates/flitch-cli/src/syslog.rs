@@ -2,14 +2,17 @@
 
 use std::io::{self, Write};
 use std::os::unix::net::UnixDatagram;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Where the system's log listens, if there is one.
 pub(crate) const SOCKET: &str = "/dev/log";
 
 /// A connection to the system's log. What cannot be sent is lost, as it is for every daemon.
 #[derive(Debug)]
-pub(crate) struct Syslog(UnixDatagram);
+pub(crate) struct Syslog {
+    datagrams: UnixDatagram,
+    socket: PathBuf,
+}
 
 impl Syslog {
     /// Facility "user", severity "error": what the stock epmd logs with.
@@ -20,7 +23,7 @@ impl Syslog {
         datagrams.connect(socket)?;
         // A log that does not read must not hold up whoever serves.
         datagrams.set_nonblocking(true)?;
-        Ok(Self(datagrams))
+        Ok(Self { datagrams, socket: socket.to_owned() })
     }
 }
 
@@ -29,7 +32,10 @@ impl Write for &Syslog {
         let pid = std::process::id();
         let mut line = format!("{}[{pid}]: ", Syslog::HEAD).into_bytes();
         line.extend_from_slice(event.trim_ascii_end());
-        let _ = self.0.send(&line);
+        // A log that was restarted listens on another socket of that name.
+        if self.datagrams.send(&line).is_err() && self.datagrams.connect(&self.socket).is_ok() {
+            let _ = self.datagrams.send(&line);
+        }
         Ok(event.len())
     }
 
@@ -56,6 +62,14 @@ mod tests {
         let expected = format!("<11>epmd[{pid}]: EPMD cannot accept connections");
         assert_eq!(std::str::from_utf8(&buffer[..len]), Ok(&*expected));
         drop(system);
+        std::fs::remove_file(&socket).unwrap();
+        assert!((&log).write_all(b"lost\n").is_ok());
+        let restarted = UnixDatagram::bind(&socket).unwrap();
+        (&log).write_all(b"heard again\n").unwrap();
+        restarted.set_nonblocking(true).unwrap();
+        let len = restarted.recv(&mut buffer).expect("a log that was restarted hears it");
+        assert!(buffer[..len].ends_with(b"heard again"));
+        drop(restarted);
         std::fs::remove_dir_all(&folder).unwrap();
         assert!((&log).write_all(b"lost\n").is_ok());
         assert!(Syslog::connect(&socket).is_err());

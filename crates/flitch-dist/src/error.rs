@@ -21,12 +21,10 @@ pub enum LinkError {
         max: usize,
     },
     /// Messages that are begun and not ended take more than they may, all together.
-    #[error("the peer began more messages in fragments than {max} {what} can hold")]
+    #[error("the peer has more messages in fragments under way than {max} bytes can hold")]
     Unfinished {
-        /// Bytes, or messages, allowed.
+        /// Bytes allowed.
         max: usize,
-        /// Which of the two.
-        what: &'static str,
     },
     /// A fragment that is not the next one of its message, or of a message that was never begun
     /// or was given up for its silence.

@@ -37,10 +37,8 @@ pub(crate) struct Sequences {
 pub(crate) struct Limits {
     /// Bytes of one message.
     pub(crate) message: usize,
-    /// Bytes of all messages.
+    /// Bytes of all messages, and something for each.
     pub(crate) held: usize,
-    /// Messages.
-    pub(crate) sequences: usize,
 }
 
 #[derive(Debug)]
@@ -57,6 +55,9 @@ struct Sequence {
 pub(crate) type Whole = Option<(Bytes, HeaderAtoms)>;
 
 impl Sequences {
+    /// What a message costs beside its bytes.
+    const OVERHEAD: usize = 256;
+
     pub(crate) fn new(limits: Limits) -> Self {
         Self { unfinished: HashMap::new(), held: 0, limits }
     }
@@ -74,13 +75,11 @@ impl Sequences {
             1 => return Ok(Some((bytes, atoms))),
             _ => {}
         }
-        if self.unfinished.len() >= self.limits.sequences {
-            return Err(LinkError::Unfinished { max: self.limits.sequences, what: "messages" });
-        }
         let begun = Sequence { next: fragment, bytes: Vec::new(), atoms, silent: false };
         if self.unfinished.insert(sequence, begun).is_some() {
             return Err(LinkError::Fragment { sequence, fragment });
         }
+        self.held += Self::OVERHEAD;
         self.go_on(part, &bytes)
     }
 
@@ -98,7 +97,7 @@ impl Sequences {
         }
         self.held += bytes.len();
         if self.held > held {
-            return Err(LinkError::Unfinished { max: held, what: "bytes" });
+            return Err(LinkError::Unfinished { max: held });
         }
         begun.bytes.extend_from_slice(bytes);
         begun.silent = false;
@@ -107,7 +106,7 @@ impl Sequences {
             return Ok(None);
         }
         let whole = self.unfinished.remove(&sequence).map(|mut whole| {
-            self.held -= whole.bytes.len();
+            self.held -= whole.bytes.len() + Self::OVERHEAD;
             whole.bytes.shrink_to_fit();
             (whole.bytes.into(), whole.atoms)
         });
@@ -126,7 +125,7 @@ impl Sequences {
         self.unfinished.retain(|_, sequence| {
             let keep = !std::mem::replace(&mut sequence.silent, true);
             if !keep {
-                *held -= sequence.bytes.len();
+                *held -= sequence.bytes.len() + Self::OVERHEAD;
             }
             keep
         });
@@ -144,7 +143,7 @@ pub(crate) fn count(len: usize, whole: usize) -> u64 {
 mod tests {
     use super::*;
 
-    const LIMITS: Limits = Limits { message: 100, held: 150, sequences: 3 };
+    const LIMITS: Limits = Limits { message: 100, held: 150 + 3 * Sequences::OVERHEAD };
 
     fn part(sequence: u64, fragment: u64) -> Part {
         Part { sequence, fragment }
@@ -194,11 +193,14 @@ mod tests {
         );
         sequences.go_on(part(1, 8), &[0; 90]).unwrap();
         begin(&mut sequences, part(2, 9), "").unwrap();
+        let over = LinkError::Unfinished { max: LIMITS.held };
+        let mut same = Sequences::new(LIMITS);
+        for sequence in 1..=3 {
+            begin(&mut same, part(sequence, 9), "").unwrap();
+        }
+        assert_eq!(begin(&mut same, part(4, 9), ""), Err(over.clone()), "empty ones count too");
         begin(&mut sequences, part(3, 9), "").unwrap();
-        let messages = LinkError::Unfinished { max: 3, what: "messages" };
-        assert_eq!(begin(&mut sequences, part(4, 9), ""), Err(messages));
-        let bytes = LinkError::Unfinished { max: 150, what: "bytes" };
-        assert_eq!(sequences.go_on(part(2, 8), &[0; 90]), Err(bytes));
+        assert_eq!(sequences.go_on(part(2, 8), &[0; 90]), Err(over));
     }
 
     #[test]
@@ -209,7 +211,7 @@ mod tests {
         assert_eq!(sequences.sweep(), 0);
         sequences.go_on(part(2, 8), b"er").unwrap();
         assert_eq!(sequences.sweep(), 1);
-        assert_eq!(sequences.held, 6);
+        assert_eq!(sequences.held, 6 + Sequences::OVERHEAD);
         assert!(sequences.go_on(part(1, 8), b"undead").is_err());
         assert!(sequences.go_on(part(2, 7), b"than").is_ok());
     }

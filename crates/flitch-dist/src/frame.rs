@@ -47,6 +47,14 @@ impl FrameReader {
         &mut self.buffer
     }
 
+    /// How many bytes to read at most.
+    pub(crate) fn wanted(&self) -> usize {
+        match self.announced() {
+            Some(whole) if whole > Self::CHUNK => whole.saturating_sub(self.buffer.len()).max(1),
+            _ => usize::MAX,
+        }
+    }
+
     /// Refills in whole chunks, so that most reads find room without an allocation.
     fn spare(&self) -> usize {
         let free = self.buffer.capacity() - self.buffer.len();

@@ -28,6 +28,13 @@ impl AtomTable for HeaderAtoms {
     }
 }
 
+impl HeaderAtoms {
+    /// Bytes of memory.
+    pub(crate) fn footprint(&self) -> usize {
+        self.0.as_ref().map_or(0, |atoms| size_of_val(&**atoms))
+    }
+}
+
 /// Writes the header's part on atoms. Every message that begins is to be sent: what it tells is
 /// told.
 pub(crate) fn write(out: &mut Vec<u8>, names: &Names, cache: &mut Telling) {

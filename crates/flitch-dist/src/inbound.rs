@@ -23,16 +23,14 @@ pub struct InboundLimits {
     pub frame: usize,
     /// Bytes of one message that comes in fragments.
     pub message: usize,
-    /// Bytes of all messages that have begun and not ended.
+    /// Bytes of all messages that have begun and not ended. A BEAM whose processes all send large
+    /// messages has as many under way as it has senders, when we are slow.
     pub unfinished: usize,
-    /// How many of these there may be.
-    pub sequences: usize,
 }
 
 impl InboundLimits {
-    /// Frames of 64 MiB, messages of 256 MiB, and 512 MiB or 1024 of what is unfinished.
-    pub const DEFAULT: Self =
-        Self { frame: 64 << 20, message: 256 << 20, unfinished: 512 << 20, sequences: 1024 };
+    /// Frames of 64 MiB, messages of 256 MiB, and 4 GiB of what is unfinished.
+    pub const DEFAULT: Self = Self { frame: 64 << 20, message: 256 << 20, unfinished: 4 << 30 };
 }
 
 impl Default for InboundLimits {
@@ -57,14 +55,21 @@ impl Inbound {
     /// A link on which nothing has come yet.
     #[must_use]
     pub fn new(limits: InboundLimits) -> Self {
-        let InboundLimits { frame, message, unfinished, sequences } = limits;
-        let limits = fragment::Limits { message, held: unfinished, sequences };
+        let InboundLimits { frame, message, unfinished } = limits;
+        let limits = fragment::Limits { message, held: unfinished };
         Self {
             frames: FrameReader::new(frame),
             headers: Headers::default(),
             sequences: Sequences::new(limits),
             signals: 0,
         }
+    }
+
+    /// How many bytes of the stream to read at most: those that are missing of a large frame, so
+    /// that what comes behind it does not keep its memory.
+    #[must_use]
+    pub fn wanted(&self) -> usize {
+        self.frames.wanted()
     }
 
     /// Where the bytes of the stream are to be appended.

@@ -9,7 +9,7 @@ pub(crate) struct Names {
     names: Vec<Name>,
     /// Where a text is found by its hash: its number plus one, or 0. Twice as many places as
     /// names, so that there is always a free one.
-    places: Box<[u8; PLACES]>,
+    places: Vec<u8>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -25,7 +25,7 @@ impl Names {
     const MOST: usize = u8::MAX as usize;
 
     pub(crate) fn new() -> Self {
-        Self { texts: Vec::new(), names: Vec::new(), places: Box::new([0; PLACES]) }
+        Self { texts: Vec::new(), names: Vec::new(), places: vec![0; PLACES] }
     }
 
     pub(crate) fn clear(&mut self) {
@@ -34,6 +34,13 @@ impl Names {
             self.names.clear();
             self.places.fill(0);
         }
+    }
+
+    /// No more numbers will be asked for.
+    pub(crate) fn seal(&mut self) {
+        self.places = Vec::new();
+        self.texts.shrink_to_fit();
+        self.names.shrink_to_fit();
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -89,8 +96,7 @@ impl Names {
     }
 }
 
-/// Spreads texts that a program writes. Nobody else chooses them, so that they need not be kept
-/// from meeting on purpose.
+/// Spreads texts. Whoever makes them meet on purpose costs us a walk over 255 of them an atom.
 fn hash(text: &[u8]) -> u64 {
     let mix =
         |hash: u64, word: u64| (hash.rotate_left(5) ^ word).wrapping_mul(0x517c_c1b7_2722_0a95);

@@ -28,6 +28,8 @@ pub struct Outbound {
     large: VecDeque<Large>,
     /// Bytes that are not in `out` yet.
     waiting: usize,
+    /// Those of them that are small, and wait behind a large one of their lane.
+    small: usize,
     /// Messages that have gone.
     spent: Vec<Packet>,
     sequence: u64,
@@ -45,9 +47,8 @@ struct Large {
     sequence: u64,
     /// The next fragment.
     fragment: u64,
-    /// What its lane has sent since, and how many bytes that are.
+    /// What its lane has sent since.
     behind: VecDeque<Packet>,
-    behind_len: usize,
 }
 
 impl Outbound {
@@ -64,6 +65,7 @@ impl Outbound {
             cache: Telling::default(),
             large: VecDeque::new(),
             waiting: 0,
+            small: 0,
             spent: Vec::new(),
             sequence: 0,
             signals: 0,
@@ -89,18 +91,10 @@ impl Outbound {
         self.len() == 0
     }
 
-    /// Bytes that a new signal of this lane would have to let go first.
-    #[must_use]
-    pub fn ahead_of(&self, lane: Lane) -> usize {
-        let same = self.large.iter().find(|large| large.packet.lane == lane && lane != Lane::NONE);
-        self.out.len() + same.map_or(0, Large::len)
-    }
-
-    /// Bytes that wait, but for those of messages that are going out in fragments: these are at
-    /// most one a lane.
+    /// Bytes that wait, but for those of large messages: what is small gets past these.
     #[must_use]
     pub fn queued(&self) -> usize {
-        self.out.len() + self.large.iter().map(|large| large.behind_len).sum::<usize>()
+        self.out.len() + self.small
     }
 
     /// Signals that have gone so far.
@@ -120,8 +114,10 @@ impl Outbound {
         match before {
             Some(large) => {
                 self.waiting += packet.len();
-                large.behind_len += packet.len();
-                large.behind.push_back(packet.take());
+                if !packet.is_large() {
+                    self.small += packet.len();
+                }
+                large.behind.push_back(packet.take().sealed());
             }
             None => self.begin(packet),
         }
@@ -186,12 +182,11 @@ impl Outbound {
         self.sequence += 1;
         self.waiting += packet.len();
         self.large.push_back(Large {
-            packet: packet.take(),
+            packet: packet.take().sealed(),
             gone: 0,
             sequence: self.sequence,
             fragment: fragments,
             behind: VecDeque::new(),
-            behind_len: 0,
         });
     }
 
@@ -229,10 +224,12 @@ impl Outbound {
     /// Sends what has waited behind a large message that is through.
     fn end(&mut self, large: Large) {
         self.spent.push(large.packet);
-        let (mut behind, mut behind_len) = (large.behind, large.behind_len);
+        let mut behind = large.behind;
         while let Some(mut packet) = behind.pop_front() {
             self.waiting -= packet.len();
-            behind_len -= packet.len();
+            if !packet.is_large() {
+                self.small -= packet.len();
+            }
             let before = self.large.len();
             self.begin(&mut packet);
             if self.large.len() > before
@@ -240,17 +237,9 @@ impl Outbound {
             {
                 // Another large one: the rest waits for that.
                 next.behind = behind;
-                next.behind_len = behind_len;
                 return;
             }
         }
-    }
-}
-
-impl Large {
-    /// Bytes that have not gone.
-    fn len(&self) -> usize {
-        self.packet.len() - self.gone + self.behind_len
     }
 }
 

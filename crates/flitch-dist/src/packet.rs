@@ -49,6 +49,9 @@ pub enum Incapable {
     /// A native record, which the message has in it.
     #[error("the message has a native record in it, and the peer, older than OTP 29, knows none")]
     NativeRecords,
+    /// Messages in fragments, and this one is over the 4 GiB that a frame can hold.
+    #[error("the message takes {0} bytes, more than a peer that knows no fragments can be sent")]
+    Fragments(usize),
 }
 
 impl Default for Packet {
@@ -136,6 +139,12 @@ impl Packet {
         self.bytes.get(self.start + part.start..self.start + part.end).unwrap_or_default()
     }
 
+    /// Lets go of the memory that only encoding needs.
+    pub(crate) fn sealed(mut self) -> Self {
+        self.names.seal();
+        self
+    }
+
     /// Moves the signal out.
     pub(crate) fn take(&mut self) -> Self {
         std::mem::take(self)
@@ -188,6 +197,11 @@ impl Packet {
         };
         if records && !flags.contains(Flags::NATIVE_RECORDS) {
             return Err(Incapable::NativeRecords.into());
+        }
+        let fragments = self.headed && flags.contains(Flags::FRAGMENTS);
+        // Room for the header, which comes later.
+        if !fragments && self.len() > u32::MAX as usize - (1 << 20) {
+            return Err(Incapable::Fragments(self.len()).into());
         }
         Ok(())
     }

@@ -39,6 +39,19 @@ impl Payload {
         self.bytes.len()
     }
 
+    /// What it takes in memory by itself: its bytes, and the atoms that these refer to.
+    #[must_use]
+    pub fn footprint(&self) -> usize {
+        self.bytes.len() + self.atoms.footprint()
+    }
+
+    /// Copies the bytes out of the buffer that they came in, which may be much larger, and lives as
+    /// long as anything in it. For what has to wait.
+    #[must_use]
+    pub fn detached(self) -> Self {
+        Self { bytes: Bytes::copy_from_slice(&self.bytes), ..self }
+    }
+
     /// Whether there is nothing, not even a term.
     #[must_use]
     pub fn is_empty(&self) -> bool {

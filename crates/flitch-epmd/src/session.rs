@@ -305,9 +305,16 @@ impl Session {
         }
     }
 
-    /// A registration that is whole but for its name is answered; everything else is garbage.
+    /// A registration that is whole but for its name is answered, and so is a question for a name
+    /// that nobody can have; everything else is garbage.
     fn refuse(&self, body: &[u8], error: MessageError, deadline: Instant) -> State {
-        use crate::message::WireNameError::{Empty, Nul};
+        use crate::message::Tag;
+        use crate::message::WireNameError::{At, Control, Empty, Nul};
+        let asked = body.first() == Some(&Tag::PORT_PLEASE2_REQ.0);
+        if asked && matches!(error, MessageError::Name(At | Control { .. })) {
+            let answer = Answer::Bytes(Port2Response::NotFound { result: 1 }.encode());
+            return State::Answering { answer, deadline };
+        }
         let silent = match &error {
             MessageError::Name(name) => matches!(name, Nul | Empty),
             error => !matches!(error, MessageError::ExtraTooLong { .. }),

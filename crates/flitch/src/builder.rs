@@ -5,7 +5,6 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 
-use flitch_dist::InboundLimits;
 use flitch_name::{NodeName, NodePattern};
 
 use crate::cookie::Cookie;
@@ -175,12 +174,18 @@ impl NodeBuilder {
     }
 
     /// The largest message that is accepted, in bytes. Unless given, 256 MiB in fragments, as all
-    /// BEAMs send it, and 64 MiB in one piece. Messages that have begun and not ended may take
-    /// twice as much, all together, on one link.
+    /// BEAMs send it, and 64 MiB in one piece.
     pub fn max_message(mut self, bytes: usize) -> Self {
-        let unfinished = bytes.saturating_mul(2);
-        self.settings.inbound =
-            InboundLimits { frame: bytes, message: bytes, unfinished, ..InboundLimits::DEFAULT };
+        self.settings.inbound.frame = bytes;
+        self.settings.inbound.message = bytes;
+        self
+    }
+
+    /// How much a peer may have under way on its link, in bytes: messages in fragments that have
+    /// begun and not ended, one for each of its processes that sends a large one. 4 GiB unless
+    /// given; beyond, the link ends.
+    pub fn max_unfinished(mut self, bytes: usize) -> Self {
+        self.settings.inbound.unfinished = bytes;
         self
     }
 

@@ -1,11 +1,9 @@
-//! Calling out: messages, GenServer calls, functions on other nodes.
+//! Calling out: GenServer calls, functions on other nodes.
 
-use std::convert::Infallible;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use flitch_dist::{Control, Incapable, Lane, PacketError, SpawnRequest, Target};
+use flitch_dist::{Control, Incapable, SpawnRequest, Target};
 use flitch_etf::{
     Atom, DeError, ImproperList, Reference, SerError, Term, write_pid, write_term,
     write_tuple_header, write_value,
@@ -20,27 +18,8 @@ use crate::calls::{Outcome, Waiting};
 use crate::connect_error::ConnectError;
 use crate::dest::{Dest, DestError};
 use crate::node::Node;
-use crate::outbox::NotSent;
 use crate::peer_link::PeerLink;
 use crate::router::no_payload;
-
-/// Why a message was not sent.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum SendError {
-    /// The destination is none.
-    #[error(transparent)]
-    Dest(#[from] DestError),
-    /// Its node cannot be reached.
-    #[error(transparent)]
-    Connect(#[from] ConnectError),
-    /// The message has no form on the wire.
-    #[error("the message cannot be encoded: {0}")]
-    Encode(#[from] SerError),
-    /// The node could not read the message.
-    #[error(transparent)]
-    Incapable(#[from] Incapable),
-}
 
 /// Why a call gave no answer.
 #[derive(Debug, thiserror::Error)]
@@ -102,73 +81,6 @@ pub enum RpcError {
 }
 
 impl Node {
-    /// Sends a message, dialling the node if need be. Waits while more waits for that node than
-    /// its link may hold. As in Erlang, nobody says whether the process is there.
-    ///
-    /// # Errors
-    /// The destination is none, its node cannot be reached, or the message has no form on the
-    /// wire.
-    pub async fn send<D, M>(&self, to: D, message: &M) -> Result<(), SendError>
-    where
-        D: TryInto<Dest>,
-        DestError: From<D::Error>,
-        M: Serialize + ?Sized,
-    {
-        let dest = to.try_into().map_err(DestError::from)?;
-        self.send_dest(&dest, |out| write_value(out, message)).await
-    }
-
-    /// `GenServer.cast`: a request without an answer.
-    ///
-    /// # Errors
-    /// As [`Node::send`].
-    pub async fn cast<D, M>(&self, to: D, request: &M) -> Result<(), SendError>
-    where
-        D: TryInto<Dest>,
-        DestError: From<D::Error>,
-        M: Serialize + ?Sized,
-    {
-        let dest = to.try_into().map_err(DestError::from)?;
-        self.send_dest(&dest, |out| {
-            write_tuple_header(out, 2).map_err(SerError::from)?;
-            Atom::from_static("$gen_cast").write_to(out);
-            write_value(out, request)
-        })
-        .await
-    }
-
-    async fn send_dest(
-        &self,
-        dest: &Dest,
-        write: impl FnOnce(&mut Vec<u8>) -> Result<(), SerError>,
-    ) -> Result<(), SendError> {
-        // Nothing below waits while there is room: who sends in a loop lets others run here.
-        tokio::task::consume_budget().await;
-        let from = self.calls().caller().clone();
-        let control = match dest.target() {
-            Target::Pid(to) => Control::Send { from: Some(from), to },
-            Target::Name(to) => Control::RegSend { from, to },
-        };
-        // Encoded before anything is dialled: a message that has no form is the caller's mistake.
-        let mut bytes = Vec::new();
-        write(&mut bytes)?;
-        let Some(node) = self.remote(dest)? else {
-            self.send_here(&control, &bytes);
-            return Ok(());
-        };
-        // A link that closed before it took the message is as one that was not there.
-        while let Taken::No =
-            self.push_when_room(&*self.reach(&node).await?, &control, &bytes).await?
-        {}
-        Ok(())
-    }
-
-    /// The node that a destination is on, if it is not this one.
-    fn remote(&self, dest: &Dest) -> Result<Option<NodeName>, DestError> {
-        let node = dest.node()?;
-        Ok(node.filter(|node| node != self.name()))
-    }
-
     /// `GenServer.call`: a request and its answer, decoded into the type that the caller wants
     /// ([`Term`] for any).
     ///
@@ -235,31 +147,6 @@ impl Node {
             }
         }
         Call { node: self, waiting, link, reference, target: None, over: false }
-    }
-
-    /// Puts a message on a link as soon as there is room on it.
-    async fn push_when_room(
-        &self,
-        link: &PeerLink,
-        control: &Control,
-        bytes: &[u8],
-    ) -> Result<Taken, Incapable> {
-        let lane = self.lane(control);
-        match link.outbox.push_when_room(lane, control, |out| copy(out, bytes)).await {
-            Ok(()) => {
-                self.stats().sent.fetch_add(1, Ordering::Relaxed);
-                Ok(Taken::Yes)
-            }
-            Err(NotSent::Encode(PacketError::Peer(incapable))) => Err(incapable),
-            Err(_) => Ok(Taken::No),
-        }
-    }
-
-    /// Delivers a message to a process of this node.
-    fn send_here(&self, control: &Control, bytes: &[u8]) {
-        let here = &self.identity().atom;
-        // What is encoded already always has a form here.
-        let _ = self.try_signal(Lane::NONE, here, control, |out| copy(out, bytes));
     }
 
     /// Runs `module:function(arguments…)` on another node, as `erpc:call` does. What it prints
@@ -378,18 +265,6 @@ fn rpc_result<R: DeserializeOwned>(reason: &Term) -> Result<R, RpcError> {
             Err(RpcError::Error { reason: value.clone(), stack })
         }
     }
-}
-
-fn copy(out: &mut Vec<u8>, bytes: &[u8]) -> Result<(), Infallible> {
-    out.extend_from_slice(bytes);
-    Ok(())
-}
-
-/// Whether a link took a message.
-enum Taken {
-    Yes,
-    /// It is closed.
-    No,
 }
 
 /// One call that is under way. Dropped before its outcome, it takes back its monitor.

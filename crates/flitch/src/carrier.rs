@@ -4,6 +4,7 @@ use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use bytes::BufMut;
 use flitch_dist::{Inbound, TickAction, Ticker};
 use flitch_handshake::Established;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -98,6 +99,8 @@ async fn carry(node: &Node, link: &Arc<PeerLink>, stream: impl Carrier, leftover
     let mut inbound = Inbound::new(node.settings().inbound);
     inbound.buffer().extend_from_slice(leftover);
     let broken = tokio::select! {
+        // Who was held up reads what has come meanwhile before it calls the peer silent.
+        biased;
         () = link.closing() => None,
         reason = read(node, link, &mut reader, &mut inbound, &clock) => {
             link.close(reason);
@@ -147,7 +150,9 @@ async fn read(
             }
         }
         let unfinished = inbound.is_unfinished();
-        let read = stream.read_buf(inbound.buffer());
+        let wanted = inbound.wanted();
+        let mut room = inbound.buffer().limit(wanted);
+        let read = stream.read_buf(&mut room);
         let read = if unfinished { timeout_at(sweep, read).await } else { Ok(read.await) };
         match read {
             Ok(Ok(0)) => return CloseReason::Closed,
@@ -272,10 +277,18 @@ impl Clock {
 
     /// Waits until a tick is to be sent, or the peer is dead.
     async fn due(&self) -> Option<CloseReason> {
+        let mut looked = false;
         loop {
             match self.with(Ticker::handle_timeout) {
                 TickAction::Send => return None,
-                TickAction::Dead => return Some(CloseReason::TickTimeout(self.ticktime)),
+                TickAction::Dead if looked => {
+                    return Some(CloseReason::TickTimeout(self.ticktime));
+                }
+                // We may have been held up ourselves: what has come meanwhile is read first.
+                TickAction::Dead => {
+                    looked = true;
+                    tokio::task::yield_now().await;
+                }
                 TickAction::Wait => {
                     let at = self.with(|ticker, _| ticker.poll_timeout());
                     sleep_until(Instant::from_std(at)).await;

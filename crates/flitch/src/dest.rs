@@ -109,3 +109,11 @@ impl TryFrom<(&str, &NodeName)> for Dest {
         Ok(Self::Remote(Atom::new(name)?, node.clone()))
     }
 }
+
+impl TryFrom<(&str, NodeName)> for Dest {
+    type Error = DestError;
+
+    fn try_from((name, node): (&str, NodeName)) -> Result<Self, DestError> {
+        Ok(Self::Remote(Atom::new(name)?, node))
+    }
+}

@@ -23,6 +23,32 @@ const COMING_IN: Duration = Duration::from_millis(500);
 /// ours is tried again.
 const RIVAL: Duration = Duration::from_millis(100);
 
+/// An attempt that the table of peers has on record. However its task ends, the table learns it:
+/// one that nobody ends would keep the peer from being dialled for ever.
+struct Dialling {
+    node: Node,
+    name: NodeName,
+    error: Option<ConnectError>,
+}
+
+impl Dialling {
+    fn of(node: &Node, name: &NodeName) -> Self {
+        let error = Some(ConnectError::Superseded(name.clone()));
+        Self { node: node.clone(), name: name.clone(), error }
+    }
+
+    fn end(mut self, error: Option<ConnectError>) {
+        // The table learns it when this is dropped, which is now.
+        drop(std::mem::replace(&mut self.error, error));
+    }
+}
+
+impl Drop for Dialling {
+    fn drop(&mut self) {
+        self.node.peers().dialled(&self.name, self.error.take());
+    }
+}
+
 impl Node {
     /// The link to a node, dialling it if there is none.
     pub(crate) async fn reach(&self, name: &NodeName) -> Result<Arc<PeerLink>, ConnectError> {
@@ -40,16 +66,17 @@ impl Node {
                 Want::Wait(changes) => changes,
                 Want::Dial(changes, lost) => {
                     // A task of its own: others wait for it too, whatever becomes of this caller.
-                    let (node, name) = (self.clone(), name.clone());
+                    let dialling = Dialling::of(self, name);
                     self.tasks().spawn(async move {
+                        let Dialling { node, name, .. } = &dialling;
                         let error = tokio::select! {
                             biased;
                             () = node.stopping() => Some(ConnectError::Shutdown),
-                            dialled = node.dial(&name) => dialled.err(),
+                            dialled = node.dial(name) => dialled.err(),
                             // What is still under way must not come up behind the other's end.
                             () = lost.cancelled() => None,
                         };
-                        node.peers().dialled(&name, error);
+                        dialling.end(error);
                     });
                     changes
                 }
@@ -97,13 +124,26 @@ impl Node {
 
     async fn dial_once(&self, name: &NodeName, within: Within) -> Result<(), ConnectError> {
         let mut stream = self.settings().ports.open(name, within).await?;
+        let at = stream.peer_addr().map(|address| address.ip().to_canonical()).ok();
+        if let Some(at) = at
+            && let Some(before) = self.addresses().is_elsewhere(name, at)
+        {
+            // We prove the cookie first: whoever listens there can try cookies against the proof.
+            tracing::warn!(peer = %name, address = %at, %before, "the peer's name leads to another \
+                           address than where it was met before");
+        }
         let config = self.settings().handshake(self.cookies(), within.left())?;
         let us = self.identity().local_node();
         let now = std::time::Instant::now();
         let machine = Handshake::initiate(us, Some(name.clone()), config, now);
         let _ = stream.set_nodelay(true);
         match shake(&mut stream, machine, &mut Dialled { node: self, name }).await {
-            Ok(established) => self.link_up(established, stream, true).await,
+            Ok(established) => {
+                if let Some(at) = at {
+                    self.addresses().met(name, at);
+                }
+                self.link_up(established, stream, true).await
+            }
             Err(error) => Err(failed(error)),
         }
     }

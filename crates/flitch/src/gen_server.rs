@@ -4,13 +4,14 @@
 
 use std::future::{Future, ready};
 
-use flitch_dist::{Lane, Payload, Target};
+use flitch_dist::{Payload, Target};
 use flitch_etf::{Atom, DeError, Pid, Reader, Reference, Term, read_value};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::caller::{Caller, From};
 use crate::mailbox::Incoming;
+use crate::node::Node;
 use crate::process::{ExitReason, Process};
 
 /// A server: typed requests in, typed answers out.
@@ -187,7 +188,7 @@ async fn handle<S: GenServer>(
                 Ok(call) => server.handle_call(call, caller).await,
                 Err(error) => refuse(process, &mut request, &error, caller),
             }
-            room(process, &at).await;
+            room(&process.node, &at).await;
             None
         }
         Some("$gen_cast") => {
@@ -223,9 +224,9 @@ fn envelope(reader: &mut Reader<'_>) -> Option<Atom> {
 /// Waits until a peer that reads slowly has room for more answers, so that a fast server does not
 /// fill our memory with them. One that does not read at all loses the link when its answers are
 /// too many, and holds up nobody else.
-async fn room(process: &Process, peer: &Atom) {
-    if let Some(link) = process.node.peers().link(peer) {
-        link.outbox.room(Lane::of(process.pid())).await;
+async fn room(node: &Node, peer: &Atom) {
+    if let Some(link) = node.peers().link(peer) {
+        link.outbox.room().await;
     }
 }
 

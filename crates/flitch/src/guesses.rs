@@ -1,9 +1,9 @@
 //! How fast a source may guess at the cookie. No clock and no socket: `now` comes in.
 //!
 //! A source that has failed a few times in a row has to wait for its turns to be challenged, one
-//! each tenth of a second, first come, first served. Nobody is locked out: a peer with the right
-//! cookie behind the same address waits with the rest, and one whose name has proved itself from
-//! there before does not even that.
+//! each tenth of a second, first come, first served. A source that floods keeps strangers behind the
+//! same address out while it does; a name that has proved itself from there, and every other source,
+//! does not notice.
 
 use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;

@@ -24,6 +24,7 @@
 //! the program registered.
 
 mod accept;
+mod addresses;
 mod bonds;
 mod builder;
 mod call;
@@ -51,13 +52,14 @@ mod processes;
 mod registration;
 mod route;
 mod router;
+mod send;
 mod shake;
 mod start;
 mod system;
 mod throttle;
 
 pub use builder::NodeBuilder;
-pub use call::{CallError, RpcError, SendError};
+pub use call::{CallError, RpcError};
 pub use caller::Caller;
 pub use connect_error::{ConnectError, NoRandomness, Stage};
 pub use cookie::{Cookie, CookieError};
@@ -70,6 +72,7 @@ pub use process::{ExitReason, Process, ProcessHandle};
 pub use processes::RegisterError;
 pub use registration::Epmd;
 pub use route::PeerPort;
+pub use send::SendError;
 pub use start::StartError;
 pub use system::Output;
 

@@ -1,6 +1,7 @@
 //! Where peers come in.
 
 use std::io;
+use std::iter::repeat_n;
 use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::sync::Arc;
@@ -11,6 +12,10 @@ use tokio::net::TcpListener;
 
 use crate::door::Door;
 use crate::node::Node;
+use crate::throttle::Throttle;
+
+/// How often any port is asked for.
+const ANY: usize = 64;
 
 /// Binds every address to one port, the first of the range that is free on all of them; 0 is any.
 pub(crate) fn bind(
@@ -18,18 +23,28 @@ pub(crate) fn bind(
     ports: RangeInclusive<u16>,
 ) -> io::Result<Vec<TcpListener>> {
     let mut failed = io::Error::from(io::ErrorKind::AddrNotAvailable);
-    for port in ports {
-        match bind_port(addresses, port) {
-            Ok(listeners) => return Ok(listeners),
+    // What the system finds free on the first address may be taken on another one. It is held while
+    // we ask again, so that it finds something else.
+    let mut held = Vec::new();
+    for port in ports.flat_map(|port| repeat_n(port, if port == 0 { ANY } else { 1 })) {
+        let mut listeners = Vec::with_capacity(addresses.len());
+        match bind_port(addresses, port, &mut listeners) {
+            Ok(()) => return Ok(listeners),
             Err(error) if error.kind() == io::ErrorKind::AddrInUse => failed = error,
             Err(error) => return Err(error),
+        }
+        if port == 0 {
+            held.append(&mut listeners);
         }
     }
     Err(failed)
 }
 
-fn bind_port(addresses: &[IpAddr], mut port: u16) -> io::Result<Vec<TcpListener>> {
-    let mut listeners = Vec::with_capacity(addresses.len());
+fn bind_port(
+    addresses: &[IpAddr],
+    mut port: u16,
+    listeners: &mut Vec<TcpListener>,
+) -> io::Result<()> {
     for address in addresses {
         let address = SocketAddr::new(*address, port);
         let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
@@ -45,11 +60,12 @@ fn bind_port(addresses: &[IpAddr], mut port: u16) -> io::Result<Vec<TcpListener>
         port = listener.local_addr()?.port();
         listeners.push(listener);
     }
-    Ok(listeners)
+    Ok(())
 }
 
 /// Takes connections until the node stops.
 pub(crate) async fn listen(node: Node, listener: TcpListener, door: Arc<Door>) {
+    let complaints = Throttle::default();
     loop {
         let accepted = tokio::select! {
             () = node.stopping() => return,
@@ -69,7 +85,9 @@ pub(crate) async fn listen(node: Node, listener: TcpListener, door: Arc<Door>) {
             }
             Err(error) => {
                 // Out of descriptors, most likely: the connections that are there go on.
-                tracing::warn!(%error, "cannot accept a connection");
+                if let Some(untold) = complaints.pass(std::time::Instant::now()) {
+                    tracing::warn!(%error, untold, "cannot accept a connection");
+                }
                 tokio::time::sleep(Duration::from_millis(100)).await;
             }
         }

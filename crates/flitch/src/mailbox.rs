@@ -44,7 +44,7 @@ impl Incoming {
     /// What it takes in memory, with a reason in it that was so many bytes long.
     fn cost(&self, reason: usize) -> usize {
         match self {
-            Self::Message(payload) => payload.len() + Self::OVERHEAD,
+            Self::Message(payload) => payload.footprint() + Self::OVERHEAD,
             _ => reason.saturating_mul(Self::DECODED) + Self::OVERHEAD,
         }
     }
@@ -84,6 +84,11 @@ pub(crate) fn mailbox(limit: usize) -> (Sender, Receiver) {
 }
 
 impl Sender {
+    /// In a mailbox with so much in it, messages wait for long: small ones must not keep the whole
+    /// buffer in memory that they were read into.
+    const BUSY: usize = 64 * 1024;
+    const SMALL: usize = 4096;
+
     pub(crate) fn push(&self, incoming: Incoming) -> Result<(), Refused> {
         self.push_with(incoming, 0)
     }
@@ -99,6 +104,12 @@ impl Sender {
             self.queued.fetch_sub(cost, Ordering::AcqRel);
             return Err(Refused::Full);
         }
+        let incoming = match incoming {
+            Incoming::Message(payload) if before > Self::BUSY && payload.len() < Self::SMALL => {
+                Incoming::Message(payload.detached())
+            }
+            incoming => incoming,
+        };
         self.queue.send((incoming, cost)).map_err(|_| {
             // Nobody will take it out again.
             self.queued.fetch_sub(cost, Ordering::AcqRel);

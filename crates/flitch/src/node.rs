@@ -2,8 +2,8 @@
 
 use std::any::Any;
 use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use flitch_dist::{InboundLimits, Ticker};
@@ -16,6 +16,7 @@ use tokio::sync::{broadcast, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::addresses::Addresses;
 use crate::builder::NodeBuilder;
 use crate::calls::Calls;
 use crate::connect_error::{ConnectError, NoRandomness};
@@ -43,6 +44,8 @@ pub(crate) struct Shared {
     port: u16,
     processes: Processes,
     peers: Peers,
+    /// Where peers were met that we have dialled.
+    addresses: Mutex<Addresses>,
     calls: Calls,
     stats: Stats,
     events: broadcast::Sender<NodeEvent>,
@@ -209,6 +212,7 @@ impl Node {
             port,
             processes: Processes::default(),
             peers: Peers::default(),
+            addresses: Mutex::default(),
             calls,
             stats: Stats::default(),
             events: broadcast::channel(EVENTS).0,
@@ -361,7 +365,8 @@ impl Node {
         self.end_processes(patience).await;
         let links = self.0.peers.links();
         join_all(links.iter().map(|link| async {
-            let _ = tokio::time::timeout(LAST_WORDS, link.outbox.flushed()).await;
+            let patience = patience.max(tokio::time::Instant::now() + LAST_WORDS);
+            let _ = tokio::time::timeout_at(patience, link.outbox.flushed()).await;
             link.close(CloseReason::Shutdown);
         }))
         .await;
@@ -432,6 +437,10 @@ impl Node {
 
     pub(crate) fn peers(&self) -> &Peers {
         &self.0.peers
+    }
+
+    pub(crate) fn addresses(&self) -> MutexGuard<'_, Addresses> {
+        self.0.addresses.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn calls(&self) -> &Calls {

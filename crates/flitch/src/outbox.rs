@@ -32,9 +32,10 @@ struct State {
 }
 
 impl State {
-    /// Whether a signal of this lane, and of this size, has not too much before it.
-    fn has_room(&self, lane: Lane, large: bool, limit: usize) -> bool {
-        let before = if large { self.outbound.len() } else { self.outbound.ahead_of(lane) };
+    /// Whether a signal of this size has not too much before it. What is small gets past what is
+    /// large.
+    fn has_room(&self, large: bool, limit: usize) -> bool {
+        let before = if large { self.outbound.len() } else { self.outbound.queued() };
         before <= limit
     }
 }
@@ -59,6 +60,9 @@ impl Outbox {
     /// Above the limit, senders that can wait do so. Those that cannot may go this much further,
     /// counting what the writer holds.
     const HARD_LIMIT: usize = 4;
+
+    /// And so much further with large messages, which hold up nobody but their own senders.
+    const LARGE_LIMIT: usize = 64;
 
     /// For a link to a peer with these flags.
     pub(crate) fn new(limit: usize, flags: Flags) -> Self {
@@ -112,8 +116,29 @@ impl Outbox {
         if state.closed {
             return Err(NotSent::Closed);
         }
-        let waiting = state.outbound.queued().saturating_add(state.writing);
-        if waiting > self.limit.saturating_mul(Self::HARD_LIMIT) {
+        let limit = |times| self.limit.saturating_mul(times);
+        if state.outbound.queued() + state.writing > limit(Self::HARD_LIMIT)
+            || state.outbound.len() + state.writing > limit(Self::LARGE_LIMIT)
+        {
+            return Err(NotSent::Overflow);
+        }
+        self.append(state, packet);
+        Ok(())
+    }
+
+    /// Appends likewise if there is room.
+    pub(crate) fn push_if_room<E>(
+        &self,
+        lane: Lane,
+        control: &Control,
+        write: impl FnOnce(&mut Vec<u8>) -> Result<(), E>,
+    ) -> Result<(), NotSent<E>> {
+        let packet = self.encode(lane, control, write)?;
+        let state = self.lock();
+        if state.closed {
+            return Err(NotSent::Closed);
+        }
+        if !state.has_room(packet.is_large(), self.limit) {
             return Err(NotSent::Overflow);
         }
         self.append(state, packet);
@@ -136,12 +161,12 @@ impl Outbox {
                 if state.closed {
                     return Err(NotSent::Closed);
                 }
-                if state.has_room(lane, large, self.limit) {
+                if state.has_room(large, self.limit) {
                     self.append(state, packet);
                     return Ok(());
                 }
             }
-            self.until_drained(|state| state.has_room(lane, large, self.limit)).await;
+            self.until_drained(|state| state.has_room(large, self.limit)).await;
         }
     }
 
@@ -151,10 +176,10 @@ impl Outbox {
         self.filled.notify_one();
     }
 
-    /// Waits until there is room for what this lane sends next, the link is closed, or the peer
-    /// takes nothing at all: who serves others too cannot wait for such a peer.
-    pub(crate) async fn room(&self, lane: Lane) {
-        let room = |state: &State| state.has_room(lane, false, self.limit) || self.is_stalled();
+    /// Waits until there is room, the link is closed, or the peer takes nothing at all: who serves
+    /// others too cannot wait for such a peer.
+    pub(crate) async fn room(&self) {
+        let room = |state: &State| state.has_room(false, self.limit) || self.is_stalled();
         self.until_drained(room).await;
     }
 
@@ -262,7 +287,7 @@ mod tests {
         push(&outbox, 200).unwrap();
         let waiting = tokio::spawn({
             let outbox = std::sync::Arc::clone(&outbox);
-            async move { outbox.room(Lane::NONE).await }
+            async move { outbox.room().await }
         });
         tokio::task::yield_now().await;
         assert!(!waiting.is_finished());
@@ -319,7 +344,7 @@ mod tests {
         let outbox = Outbox::new(100, Flags::NONE);
         push(&outbox, 200).unwrap();
         let (room, ()) = tokio::join!(
-            tokio::time::timeout(std::time::Duration::from_secs(5), outbox.room(Lane::NONE)),
+            tokio::time::timeout(std::time::Duration::from_secs(5), outbox.room()),
             async { outbox.set_stalled(true) },
         );
         room.unwrap();
@@ -331,7 +356,7 @@ mod tests {
         push(&outbox, 200).unwrap();
         let waiting = tokio::spawn({
             let outbox = std::sync::Arc::clone(&outbox);
-            async move { tokio::join!(outbox.room(Lane::NONE), outbox.flushed()) }
+            async move { tokio::join!(outbox.room(), outbox.flushed()) }
         });
         tokio::task::yield_now().await;
         outbox.close();

@@ -44,9 +44,21 @@ impl Ports {
         peer: &NodeName,
         within: Within,
     ) -> Result<TcpStream, ConnectError> {
+        let hosts = resolve(peer.host(), within).await?;
+        self.open_at_one_of(peer, &hosts, within).await
+    }
+
+    async fn open_at_one_of(
+        &self,
+        peer: &NodeName,
+        hosts: &[IpAddr],
+        within: Within,
+    ) -> Result<TcpStream, ConnectError> {
         let mut failed = None;
-        for host in resolve(peer.host(), within).await? {
-            match self.open_at(peer, host, within).await {
+        for (tried, host) in hosts.iter().enumerate() {
+            // One that swallows every packet must leave time for those behind it: a name with an
+            // address of each family, on a host that answers on one of them only.
+            match self.open_at(peer, *host, within.share(hosts.len() - tried)).await {
                 Ok(stream) => return Ok(stream),
                 // `localhost` has an address of each family, and EPMD often listens on one of
                 // them only: that nobody is there says less than what the other one said.
@@ -92,13 +104,24 @@ pub(crate) struct Within {
 }
 
 impl Within {
+    /// A time that the clock cannot express is as good as none that ends.
+    const LONGEST: Duration = Duration::from_secs(u32::MAX as u64);
+
     /// From now on.
     pub(crate) fn new(patience: Duration) -> Self {
-        Self { until: Instant::now() + patience, patience }
+        Self { until: Instant::now() + patience.min(Self::LONGEST), patience }
     }
 
     pub(crate) fn left(self) -> Duration {
         self.until.saturating_duration_since(Instant::now())
+    }
+
+    /// An equal share of the time that is left, for the first of so many attempts.
+    fn share(self, attempts: usize) -> Self {
+        match u32::try_from(attempts) {
+            Ok(attempts @ 2..) => Self::new(self.left() / attempts),
+            _ => self,
+        }
     }
 
     async fn limit<R>(
@@ -133,6 +156,8 @@ fn no_address(host: &str, message: &str) -> ConnectError {
 
 #[cfg(test)]
 mod tests {
+    use socket2::{Domain, Socket, Type};
+
     use super::*;
 
     #[test]
@@ -147,10 +172,43 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn an_address_that_swallows_every_packet_leaves_time_for_the_next_one() {
+        let full = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        full.bind(&SocketAddr::from(([127, 0, 0, 9], 0)).into()).unwrap();
+        full.listen(0).unwrap();
+        let address = full.local_addr().unwrap();
+        let port = address.as_socket().unwrap().port();
+        let queue = [(); 4].map(|()| Socket::new(Domain::IPV4, Type::STREAM, None).unwrap());
+        for waiting in &queue {
+            waiting.set_nonblocking(true).unwrap();
+            let _ = waiting.connect(&address);
+        }
+        let _there = std::net::TcpListener::bind(("127.0.0.1", port)).unwrap();
+
+        let ports = Ports { known: Vec::new(), other: PeerPort::Fixed(port) };
+        let hosts = ["127.0.0.9", "127.0.0.1"].map(|host| host.parse().unwrap());
+        let within = Within::new(Duration::from_secs(1));
+        let stream = ports.open_at_one_of(&"app@h.x".parse().unwrap(), &hosts, within).await;
+        assert_eq!(stream.unwrap().peer_addr().unwrap().ip(), hosts[1]);
+        assert!(within.left() > Duration::from_millis(200), "{:?}", within.left());
+    }
+
+    #[tokio::test]
     async fn a_peer_without_a_port_in_a_cluster_without_epmd_is_told_of_as_such() {
         let ports = Ports { known: Vec::new(), other: PeerPort::Listed };
         let peer = "app@127.0.0.1".parse().unwrap();
         let error = ports.open(&peer, Within::new(Duration::from_secs(5))).await.unwrap_err();
         assert!(matches!(error, ConnectError::NoPort(_)), "{error}");
+    }
+
+    #[tokio::test]
+    async fn a_patience_without_end_is_no_panic_in_which_the_attempt_would_be_lost() {
+        // Nobody listens on port 1: in place of EPMD, and in place of the peer.
+        for other in [PeerPort::Epmd(1), PeerPort::Fixed(1)] {
+            let ports = Ports { known: Vec::new(), other };
+            let peer = "app@127.0.0.1".parse().unwrap();
+            let error = ports.open(&peer, Within::new(Duration::MAX)).await.unwrap_err();
+            assert!(error.is_no_daemon() || matches!(error, ConnectError::Tcp { .. }), "{error}");
+        }
     }
 }

@@ -39,7 +39,7 @@ async fn a_silent_peer_is_gone_after_the_ticktime_and_was_sent_ticks_until_then(
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_peer_that_ticks_stays() {
-    let ticktime = Duration::from_millis(400);
+    let ticktime = Duration::from_secs(1);
     let a = Host::start().builder("a").net_ticktime(ticktime).start().await.unwrap();
     let mut raw = Raw::connect(&a, "raw", 5).await;
     let start = Instant::now();

@@ -55,8 +55,10 @@ async fn small_messages_pass_a_huge_one_on_its_way_to_another_process() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_peer_that_does_not_read_its_huge_answer_is_served_by_other_processes() {
-    let a = Host::start().node("a").await;
+async fn a_peer_that_does_not_read_its_huge_answer_holds_up_nobody() {
+    let host = Host::start();
+    let a = host.node("a").await;
+    let b = host.node("b").await;
     Servant::on(&a, "generous");
     Servant::on(&a, "modest");
     let mut raw = Raw::connect(&a, "raw", 5).await;
@@ -67,6 +69,9 @@ async fn a_peer_that_does_not_read_its_huge_answer_is_served_by_other_processes(
         let to = Control::RegSend { from: raw.pid(1), to: Atom::from_static(server) };
         raw.send(&to, &request).await;
     }
+    // The very server that has answered so much serves others meanwhile.
+    until(|| a.info().messages_in >= 3).await;
+    assert_eq!(call(&b, ("generous", a.name()), pair("echo", 7)).await.unwrap(), Term::from(7));
     let mut answers = Vec::new();
     for _ in 0..3 {
         let signal = soon(raw.next()).await.unwrap();
@@ -102,6 +107,41 @@ async fn a_huge_term_goes_to_another_node_of_ours_and_comes_back() {
     assert!(answer.unwrap() == huge);
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_large_answers_of_one_server_all_arrive() {
+    let (a, b) = Host::start().pair().await;
+    Servant::on(&b, "servant");
+    let large = Term::from(Binary::from(vec![3u8; 30 << 20]));
+    let calls = (0..5).map(|_| call(&a, ("servant", b.name()), pair("echo", large.clone())));
+    for answer in futures_util::future::join_all(calls).await {
+        assert!(answer.unwrap() == large);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_does_not_want_to_wait_is_told_that_the_peer_is_busy() {
+    let host = Host::start();
+    let a = host.builder("a").link_limit(100_000).start().await.unwrap();
+    let mut raw = Raw::connect(&a, "raw", 5).await;
+    let to = raw.pid(1);
+    let text = Binary::from(vec![1; 50_000]);
+    let mut sent = 0;
+    let error = loop {
+        match a.try_send(&to, &text) {
+            Ok(()) => sent += 1,
+            Err(error) => break error,
+        }
+        tokio::task::yield_now().await;
+    };
+    assert!(matches!(error, SendError::Busy), "{error:?}");
+    for _ in 0..sent {
+        assert!(raw.next().await.is_some());
+    }
+    a.try_send(&to, &text).unwrap();
+    let stranger = ("desk", "nobody@127.0.0.1");
+    assert!(matches!(a.try_send(stranger, &text), Err(SendError::NotConnected)));
+}
+
 /// The frames of a message in fragments.
 fn fragments(control: &Control, payload: &Term) -> Vec<Vec<u8>> {
     let mut bytes = Raw::frame(control, payload);
@@ -115,7 +155,7 @@ fn fragments(control: &Control, payload: &Term) -> Vec<Vec<u8>> {
 
 #[tokio::test]
 async fn fragments_that_a_peer_never_ends_are_let_go_and_the_link_lives_on() {
-    let ticktime = Duration::from_millis(200);
+    let ticktime = Duration::from_secs(1);
     let a = Host::start().builder("a").net_ticktime(ticktime).start().await.unwrap();
     let mut probe = Probe::on(&a);
     let mut events = a.events();

@@ -6,6 +6,7 @@
 
 mod util;
 
+use std::io::Write;
 use std::time::Duration;
 
 use flitch::{Binary, Incoming, Term};
@@ -20,7 +21,7 @@ const TICK: [u8; 4] = [0; 4];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_peer_that_takes_a_large_message_slowly_is_not_taken_for_dead() {
-    let ticktime = Duration::from_millis(400);
+    let ticktime = Duration::from_secs(1);
     let a = Host::start().builder("a").net_ticktime(ticktime).start().await.unwrap();
     let mut raw = Raw::connect(&a, "raw", 5).await;
     let large = Term::from(Binary::from(vec![1u8; 40 << 20]));
@@ -28,12 +29,12 @@ async fn a_peer_that_takes_a_large_message_slowly_is_not_taken_for_dead() {
         let (a, to) = (a.clone(), raw.pid(1));
         async move { a.send(&to, &large).await }
     });
-    // More than two tick times for the whole, and never a whole one without a byte.
+    // More than a tick time for the whole, and never a whole one without a byte.
     let (mut taken, mut buffer) = (0, vec![0; 1 << 20]);
     while taken < 40 << 20 {
         taken += soon(raw.stream.read(&mut buffer)).await.unwrap();
         raw.bytes(&TICK).await;
-        tokio::time::sleep(Duration::from_millis(15)).await;
+        tokio::time::sleep(Duration::from_millis(35)).await;
     }
     soon(sending).await.unwrap().unwrap();
     assert!(a.is_connected(&raw.us.name));
@@ -41,7 +42,7 @@ async fn a_peer_that_takes_a_large_message_slowly_is_not_taken_for_dead() {
 
 #[tokio::test]
 async fn a_peer_that_ticks_less_often_than_we_do_stays() {
-    let ticktime = Duration::from_millis(400);
+    let ticktime = Duration::from_secs(1);
     let host = Host::start();
     let a = host.builder("a").net_ticktime(ticktime).net_tickintensity(100);
     let a = a.start().await.unwrap();
@@ -140,4 +141,59 @@ async fn a_slow_process_does_not_stall_its_link_for_the_others() {
     let down = raw.next().await.unwrap();
     assert!(matches!(down.control, Control::MonitorExit { .. }), "{down:?}");
     assert!(down.payload.to_value::<Term>().unwrap().is_atom("mailbox_full"));
+}
+
+#[tokio::test]
+async fn a_peer_that_ticks_is_not_dead_when_we_were_held_up_ourselves() {
+    let ticktime = Duration::from_millis(400);
+    let host = Host::start();
+    let a = host.builder("a").net_ticktime(ticktime).start().await.unwrap();
+    for life in 1..5 {
+        let raw = Raw::connect(&a, "raw", life).await;
+        let (name, stream) = (raw.us.name.clone(), raw.stream.into_std().unwrap());
+        stream.set_nonblocking(false).unwrap();
+        let (stop, stopped) = std::sync::mpsc::channel::<()>();
+        let ticking = std::thread::spawn(move || {
+            let every = Duration::from_millis(20);
+            while stopped.recv_timeout(every).is_err() && (&stream).write_all(&TICK).is_ok() {}
+        });
+        // Nothing runs here meanwhile: a busy runtime, a container without its share, a paused
+        // machine.
+        std::thread::sleep(ticktime * 3 / 2);
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        assert!(a.is_connected(&name));
+        stop.send(()).unwrap();
+        tokio::task::spawn_blocking(|| ticking.join().unwrap()).await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_end_of_a_process_comes_behind_all_that_it_has_sent() {
+    let a = Host::start().node("a").await;
+    let mut raw = Raw::connect(&a, "raw", 5).await;
+    let (go, gone) = tokio::sync::oneshot::channel::<()>();
+    let to = raw.pid(1);
+    let worker = a.spawn_process(|process| async move {
+        let _ = gone.await;
+        process.send(&to, &Binary::from(vec![1; 20 << 20])).await.unwrap();
+    });
+    let watch = Control::Monitor {
+        from: raw.pid(1),
+        target: worker.pid().clone().into(),
+        reference: raw.reference(1),
+    };
+    raw.send(&watch, &Term::empty_list()).await;
+    // The monitor is in when a later signal is answered.
+    let nobody = Control::Monitor {
+        from: raw.pid(1),
+        target: Atom::from_static("nobody").into(),
+        reference: raw.reference(2),
+    };
+    raw.send(&nobody, &Term::empty_list()).await;
+    assert!(matches!(raw.next().await.unwrap().control, Control::MonitorExit { .. }));
+    go.send(()).unwrap();
+    let result = raw.next().await.unwrap();
+    assert_eq!(result.control.sender(), Some(worker.pid()));
+    assert!(matches!(result.control, Control::Send { .. }), "{:?}", result.control);
+    assert!(matches!(raw.next().await.unwrap().control, Control::MonitorExit { .. }));
 }

@@ -17,6 +17,7 @@ pub(crate) fn run(args: NodeArgs) -> Result<ExitCode> {
     let release_node = std::env::var("RELEASE_NODE").ok();
     let config = NodeConfig::resolve(args, release_node.as_deref())?;
     crate::log::start(format, LevelFilter::INFO)?;
+    crate::limits::raise_descriptors();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.context("cannot start")?;
     let done = runtime.block_on(serve(config));

@@ -22,13 +22,16 @@ impl Exchange {
     /// The longest answer that is read, in bytes: a list of some tens of thousands of names.
     const MAX_ANSWER: usize = 4 * 1024 * 1024;
 
+    /// A time that the clock cannot express is as good as none that ends.
+    const LONGEST: Duration = Duration::from_secs(u32::MAX as u64);
+
     /// Connects and sends the request.
     pub(super) async fn start(
         epmd: SocketAddr,
         request: &[u8],
         timeout: Duration,
     ) -> Result<Self, ClientError> {
-        let deadline = Instant::now() + timeout;
+        let deadline = Instant::now() + timeout.min(Self::LONGEST);
         let stream = match timeout_at(deadline, TcpStream::connect(epmd)).await {
             Err(_) => return Err(ClientError::TimedOut { epmd, step: Step::Connect }),
             Ok(Err(error)) if error.kind() == io::ErrorKind::ConnectionRefused => {

@@ -20,6 +20,7 @@ pub(super) fn is_detached() -> bool {
 
 /// Starts the daemon, and waits until it serves or ends.
 pub(super) fn start() -> Result<ExitCode> {
+    let_go_of_what_was_inherited()?;
     let program = std::env::current_exe().context("cannot find this program to start it again")?;
     let mut words = std::env::args_os();
     let mut command = Command::new(program);
@@ -38,6 +39,19 @@ pub(super) fn start() -> Result<ExitCode> {
     }
     let status = daemon.wait().context("cannot wait for the daemon")?;
     Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Closes all descriptors but the three streams. Whoever reads from a pipe that a shell has left
+/// open would wait for its end as long as the daemon runs. Nothing here has opened any yet.
+fn let_go_of_what_was_inherited() -> Result<()> {
+    let open = std::fs::read_dir("/proc/self/fd").context("cannot see what is open")?;
+    let names = open.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<i32>().ok());
+    let names: Vec<i32> = names.filter(|name| *name > 2).collect();
+    for name in names {
+        // That of the listing itself is closed already.
+        let _ = nix::unistd::close(name);
+    }
+    Ok(())
 }
 
 const READY: &[u8] = b"ready";

@@ -7,7 +7,6 @@ use anyhow::{Context, Result};
 use flitch::epmd::server::{BindError, Delays, Stopped};
 use flitch::epmd::session::Rules;
 use flitch::epmd::{Config, Server};
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use sd_notify::NotifyState;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::{debug, info, warn};
@@ -35,7 +34,7 @@ pub(super) fn run(epmd: &Epmd) -> Result<ExitCode> {
     }
     // What `pidof epmd` and its like look for.
     let _ = rustix::thread::set_name(c"epmd");
-    raise_descriptors();
+    crate::limits::raise_descriptors();
     // One thread serves more than a host's nodes can ask.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     runtime.context("cannot start")?.block_on(serve(epmd))
@@ -116,16 +115,6 @@ fn handed_over() -> std::io::Result<Vec<TcpListener>> {
     match listeners.is_empty() {
         true => Err(std::io::Error::other("systemd provides no sockets")),
         false => Ok(listeners),
-    }
-}
-
-/// Each registration holds a descriptor, and the usual limit of 1024 is there for programs that use
-/// `select`.
-fn raise_descriptors() {
-    let limit = getrlimit(Resource::Nofile);
-    let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
-    if let Err(error) = setrlimit(Resource::Nofile, raised) {
-        warn!(%error, ?limit, "cannot raise the limit of open files");
     }
 }
 
