@@ -212,7 +212,6 @@ async fn where_our_server_differs_from_the_stock_one_it_is_on_purpose() {
         // An `@` in an alive name makes a node that nobody can name; a line break forges NAMES.
         (alive2(b"a@b", 6, b""), wide(0, 0), wide(1, 99)),
         (alive2(b"a\nb", 6, b""), wide(0, 0), wide(1, 99)),
-        (port_please2(b"a@b"), vec![119, 1], nothing()),
         // An empty name is refused by the stock daemon as well, unless extra bytes follow.
         (alive2(b"", 6, b"x"), wide(0, 0), nothing()),
         // Bytes that belong to nothing.
