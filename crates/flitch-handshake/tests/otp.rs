@@ -140,16 +140,21 @@ fn a_real_node_gives_us_a_name_when_we_have_none() {
     assert!(link.us.creation.value() >= 4);
 }
 
+/// OTP 25 does; OTP 27 and 29 take it again (`dist_util:recv_name/1`).
 #[test]
-fn a_real_node_closes_on_a_legacy_n_and_so_v6_n_comes_first() {
+fn a_real_node_of_otp_25_closes_on_a_legacy_n_and_so_v6_n_comes_first() {
     let epmd = Epmd::start();
+    let report = "io:format(\"~s~n\", [erlang:system_info(otp_release)])";
+    let release = Erl::start(&epmd, "probe@127.0.0.1", COOKIE, report).line();
     let (erl, port) = Erl::listening(&epmd, "erl", COOKIE);
     let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
     let flags = u32::try_from(Flags::OFFERED.bits() & 0xffff_ffff).unwrap();
     let legacy = [b"n\0\x05".as_slice(), &flags.to_be_bytes(), b"old@127.0.0.1"].concat();
     stream.write_all(&util::frame(&legacy)).unwrap();
     let answer = stream.read(&mut [0; 1]);
-    assert!(matches!(answer, Ok(0) | Err(_)), "{answer:?}");
+    let closed = matches!(answer, Ok(0) | Err(_));
+    assert_eq!(closed, release.trim() == "25", "OTP {release}: {answer:?}");
+    drop(stream);
     let (_stream, outcome, _) = dial(port, initiate("erl", config(COOKIE, 18)), true);
     outcome.unwrap();
     assert_eq!(erl.line(), "nodeup hidden 'flitch@127.0.0.1'");
