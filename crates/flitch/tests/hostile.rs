@@ -222,6 +222,24 @@ async fn a_flood_of_monitors_whose_answers_nobody_reads_ends_that_link() {
     soon(flood).await.unwrap();
 }
 
+#[tokio::test]
+async fn a_peer_with_more_links_and_monitors_than_it_may_have_loses_its_link() {
+    let host = Host::start();
+    let a = host.builder("a").max_bonds(3).start().await.unwrap();
+    let probe = Probe::on(&a);
+    let mut events = a.events();
+    let mut raw = Raw::connect(&a, "raw", 5).await;
+    for number in 0..4 {
+        assert!(a.is_connected(&raw.us.name), "{number} are not too many");
+        let (from, reference) = (raw.pid(1), raw.reference(number));
+        let target = probe.pid.clone().into();
+        raw.send(&Control::Monitor { from, target, reference }, &Term::empty_list()).await;
+    }
+    let (node, reason) = next_down(&mut events).await;
+    assert_eq!(node, raw.us.name);
+    assert!(matches!(reason, CloseReason::TooManyBonds), "{reason:?}");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn handshakes_that_fail_under_fresh_names_leave_no_peer_behind() {
     let a = Host::start().node("a").await;
