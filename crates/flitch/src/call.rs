@@ -20,6 +20,7 @@ use crate::dest::{Dest, DestError};
 use crate::node::Node;
 use crate::peer_link::PeerLink;
 use crate::router::no_payload;
+use crate::send::message_to;
 
 /// Why a call gave no answer.
 #[derive(Debug, thiserror::Error)]
@@ -114,10 +115,7 @@ impl Node {
         let caller = self.calls().caller().clone();
         let mut call = self.begin(link, reference.clone());
         call.monitor(dest.target());
-        let control = match dest.target() {
-            Target::Pid(to) => Control::Send { from: Some(caller.clone()), to },
-            Target::Name(to) => Control::RegSend { from: caller.clone(), to },
-        };
+        let control = message_to(&caller, dest);
         let mut bytes = Vec::with_capacity(request.len() + 128);
         write_tuple_header(&mut bytes, 3).map_err(SerError::from)?;
         Atom::from_static("$gen_call").write_to(&mut bytes);

@@ -111,19 +111,11 @@ impl Outbox {
         control: &Control,
         write: impl FnOnce(&mut Vec<u8>) -> Result<(), E>,
     ) -> Result<(), NotSent<E>> {
-        let packet = self.encode(lane, control, write)?;
-        let state = self.lock();
-        if state.closed {
-            return Err(NotSent::Closed);
-        }
         let limit = |times| self.limit.saturating_mul(times);
-        if state.outbound.queued() + state.writing > limit(Self::HARD_LIMIT)
-            || state.outbound.len() + state.writing > limit(Self::LARGE_LIMIT)
-        {
-            return Err(NotSent::Overflow);
-        }
-        self.append(state, packet);
-        Ok(())
+        self.push_if(lane, control, write, |state, _| {
+            state.outbound.queued() + state.writing <= limit(Self::HARD_LIMIT)
+                && state.outbound.len() + state.writing <= limit(Self::LARGE_LIMIT)
+        })
     }
 
     /// Appends likewise if there is room.
@@ -133,12 +125,24 @@ impl Outbox {
         control: &Control,
         write: impl FnOnce(&mut Vec<u8>) -> Result<(), E>,
     ) -> Result<(), NotSent<E>> {
+        self.push_if(lane, control, write, |state, large| state.has_room(large, self.limit))
+    }
+
+    /// Appends if there is room by the caller's measure, which is told whether it is for a large
+    /// message.
+    fn push_if<E>(
+        &self,
+        lane: Lane,
+        control: &Control,
+        write: impl FnOnce(&mut Vec<u8>) -> Result<(), E>,
+        room: impl FnOnce(&State, bool) -> bool,
+    ) -> Result<(), NotSent<E>> {
         let packet = self.encode(lane, control, write)?;
         let state = self.lock();
         if state.closed {
             return Err(NotSent::Closed);
         }
-        if !state.has_room(packet.is_large(), self.limit) {
+        if !room(&state, packet.is_large()) {
             return Err(NotSent::Overflow);
         }
         self.append(state, packet);

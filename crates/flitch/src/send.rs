@@ -200,7 +200,8 @@ impl From<PacketError<SerError>> for SendError {
     }
 }
 
-fn message_to(from: &Pid, dest: &Dest) -> Control {
+/// SEND or REG_SEND, as the destination is a pid or a name.
+pub(crate) fn message_to(from: &Pid, dest: &Dest) -> Control {
     match dest.target() {
         Target::Pid(to) => Control::Send { from: Some(from.clone()), to },
         Target::Name(to) => Control::RegSend { from: from.clone(), to },
