@@ -76,6 +76,7 @@ pub use send::SendError;
 pub use start::StartError;
 pub use system::Output;
 
+pub use flitch_discovery as discovery;
 pub use flitch_dist::{Incapable, Payload, Target};
 pub use flitch_epmd as epmd;
 pub use flitch_etf as etf;

@@ -1,0 +1,41 @@
+//! Finding the peers of a BEAM cluster, with the strategies and the words of Elixir's libcluster.
+//!
+//! A [`Strategy`] watches one source (DNS, the API of Kubernetes, EPMD, multicast, …) and tells
+//! [`Sightings`] what it sees: node names. Whoever made the sightings folds what several strategies
+//! say into whom to connect to: `flitch`'s `cluster`.
+//!
+//! | room | what is in it | I/O |
+//! |---|---|---|
+//! | [`strategy`] | the trait, what it tells, and why it may fail | never |
+//! | one file a strategy | its options, under libcluster's names, and how an answer becomes names | never |
+//! | [`poll`] | asking: resolver, API server, sockets | tokio |
+//!
+//! A strategy of one's own is one trait:
+//!
+//! ```
+//! use std::time::Duration;
+//! use flitch_discovery::{DiscoveryError, Sightings, Strategy};
+//!
+//! /// A file with a node name a line.
+//! struct FromFile(std::path::PathBuf);
+//!
+//! impl Strategy for FromFile {
+//!     fn name(&self) -> &str {
+//!         "FromFile"
+//!     }
+//!
+//!     async fn run(&self, sightings: Sightings) -> Result<(), DiscoveryError> {
+//!         loop {
+//!             let text = tokio::fs::read_to_string(&self.0).await?;
+//!             let names: Result<Vec<_>, _> = text.lines().map(str::parse).collect();
+//!             sightings.complete(names?);
+//!             tokio::time::sleep(Duration::from_secs(5)).await;
+//!         }
+//!     }
+//! }
+//! ```
+
+pub mod poll;
+pub mod strategy;
+
+pub use strategy::{AnyStrategy, DiscoveryError, Local, Observation, Problem, Sightings, Strategy};
