@@ -2,12 +2,13 @@
 //!
 //! A [`Strategy`] watches one source (DNS, the API of Kubernetes, EPMD, multicast, …) and tells
 //! [`Sightings`] what it sees: node names. Whoever made the sightings folds what several strategies
-//! say into whom to connect to: `flitch`'s `cluster`.
+//! say into whom to connect to: with a [`roster`] for each, as `flitch`'s `cluster` does.
 //!
 //! | room | what is in it | I/O |
 //! |---|---|---|
 //! | [`strategy`] | the trait, what it tells, and why it may fail | never |
 //! | one file a strategy | its options, under libcluster's names, and how an answer becomes names | never |
+//! | [`roster`] | all that a strategy said: who is wanted, who is lost | never |
 //! | [`poll`] | asking: resolver, API server, sockets | tokio |
 //!
 //! A strategy of one's own is one trait:
@@ -36,6 +37,7 @@
 //! ```
 
 pub mod poll;
+pub mod roster;
 pub mod strategy;
 
 pub use strategy::{AnyStrategy, DiscoveryError, Local, Observation, Problem, Sightings, Strategy};
