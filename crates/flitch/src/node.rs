@@ -3,7 +3,7 @@
 use std::any::Any;
 use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use flitch_dist::{InboundLimits, Ticker};
@@ -60,6 +60,8 @@ pub(crate) struct Shared {
     running: TaskTracker,
     /// Whether the name is out of EPMD.
     unregistered: watch::Sender<bool>,
+    /// Who should be connected. It is there when somebody asks for it.
+    cluster: OnceLock<Arc<crate::cluster::State>>,
 }
 
 /// What a node is told.
@@ -222,6 +224,7 @@ impl Node {
             tasks: TaskTracker::new(),
             running: TaskTracker::new(),
             unregistered: watch::channel(true).0,
+            cluster: OnceLock::new(),
         };
         (Self(Arc::new(shared)), requests)
     }
@@ -455,6 +458,10 @@ impl Node {
         &self.0.tasks
     }
 
+    pub(crate) fn cluster_state(&self) -> &OnceLock<Arc<crate::cluster::State>> {
+        &self.0.cluster
+    }
+
     pub(crate) fn set_unregistered(&self, out: bool) {
         self.0.unregistered.send_replace(out);
     }
@@ -467,13 +474,15 @@ impl std::fmt::Debug for Node {
 }
 
 fn panic_reason(pid: &Pid, panic: &(dyn Any + Send)) -> Term {
-    let message = panic
-        .downcast_ref::<&str>()
-        .map(|text| (*text).to_owned())
-        .or_else(|| panic.downcast_ref::<String>().cloned())
-        .unwrap_or_default();
+    let message = panic_message(panic);
     tracing::error!(process = %pid, message, "a process panicked");
     Term::from((Term::atom("panic"), message))
+}
+
+/// What a panic says.
+pub(crate) fn panic_message(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default()
 }
 
 /// A random number. Where the system has none to give, a fixed one: only jitter and the start of

@@ -33,6 +33,14 @@ pub(crate) struct Ports {
 }
 
 impl Ports {
+    /// The port of the EPMD on a peer's host.
+    pub(crate) fn epmd(&self) -> u16 {
+        match self.other {
+            PeerPort::Epmd(port) => port,
+            PeerPort::Fixed(_) | PeerPort::Listed => address::DEFAULT_PORT,
+        }
+    }
+
     fn of(&self, peer: &NodeName) -> PeerPort {
         let known = self.known.iter().find(|(peers, _)| peers.matches(peer));
         known.map_or(self.other, |(_, port)| PeerPort::Fixed(*port))

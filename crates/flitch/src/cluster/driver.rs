@@ -1,0 +1,173 @@
+//! Carries out what the plan says: one loop that dials, waits and tells.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use flitch_name::NodeName;
+use tokio::sync::broadcast::{self, error::RecvError};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::cluster::links::{AnyLinks, DialError};
+use crate::cluster::plan::{Effect, TopologyId};
+use crate::cluster::status::ClusterEvent;
+use crate::cluster::{State, now};
+use crate::node::{Node, NodeEvent};
+
+/// How often links are listed that tell nothing by themselves.
+const LISTED: Duration = Duration::from_secs(1);
+
+/// What belongs to a topology and not to the plan.
+pub(super) struct Joined {
+    /// The node's own, unless replaced.
+    pub(super) links: Option<Arc<dyn AnyLinks>>,
+    /// Ends its strategy.
+    pub(super) stop: CancellationToken,
+}
+
+/// Runs until the node stops.
+pub(super) async fn run(node: Node, state: Arc<State>, mut events: broadcast::Receiver<NodeEvent>) {
+    let mut driver =
+        Driver { node: node.clone(), state: Arc::clone(&state), dials: JoinSet::new() };
+    driver.greet();
+    loop {
+        driver.carry_out();
+        let deadline = state.plan().deadline().map(tokio::time::Instant::from_std);
+        tokio::select! {
+            biased;
+            () = node.stopping() => return,
+            event = events.recv() => match event {
+                Ok(event) => driver.heard(event),
+                Err(RecvError::Lagged(_)) => driver.compare(),
+                Err(RecvError::Closed) => return,
+            },
+            Some(dialled) = driver.dials.join_next() => {
+                if let Ok((peer, end)) = dialled {
+                    driver.dialled(&peer, end);
+                }
+            }
+            () = state.wake.notified() => driver.greet(),
+            () = sleep_until(deadline) => state.plan().pass(now()),
+            () = tokio::time::sleep(LISTED), if driver.is_replaced() => driver.compare(),
+        }
+    }
+}
+
+async fn sleep_until(deadline: Option<tokio::time::Instant>) {
+    match deadline {
+        Some(deadline) => tokio::time::sleep_until(deadline).await,
+        None => std::future::pending().await,
+    }
+}
+
+struct Driver {
+    node: Node,
+    state: Arc<State>,
+    /// Dropped with this, so that nobody is dialled any more when the node stops.
+    dials: JoinSet<(NodeName, Result<(), DialError>)>,
+}
+
+impl Driver {
+    fn heard(&self, event: NodeEvent) {
+        let mut plan = self.state.plan();
+        match event {
+            NodeEvent::Up { node, .. } => plan.up(&node, now()),
+            NodeEvent::Down { node, reason } => plan.down(&node, Some(reason), now()),
+        }
+    }
+
+    fn dialled(&self, peer: &NodeName, end: Result<(), DialError>) {
+        self.state.plan().dialled(peer, end, now());
+        // It may have been up all the time: then no event tells it.
+        self.greet();
+    }
+
+    /// Whom the plan may not know to be up, because it was before the plan knew of it.
+    fn greet(&self) {
+        let connected = self.connected();
+        let mut plan = self.state.plan();
+        for node in connected {
+            plan.up(&node, now());
+        }
+    }
+
+    /// Who is up, and who is not: events were missed, or nobody sends any.
+    fn compare(&self) {
+        let connected = self.connected();
+        self.state.plan().sync(&connected, now());
+    }
+
+    fn connected(&self) -> BTreeSet<NodeName> {
+        // The end of one that closes is told already, or will be.
+        let links = self.node.peers().links();
+        let open = links.iter().filter(|link| !link.is_closing()).map(|link| link.name.clone());
+        let mut connected: BTreeSet<_> = open.collect();
+        for joined in self.state.joined().values() {
+            connected.extend(joined.links.iter().flat_map(|links| links.list()));
+        }
+        connected
+    }
+
+    /// Whether some topology connects by something else than the node.
+    fn is_replaced(&self) -> bool {
+        self.state.joined().values().any(|joined| joined.links.is_some())
+    }
+
+    fn links_of(&self, id: TopologyId) -> Arc<dyn AnyLinks> {
+        let joined = self.state.joined();
+        let replaced = joined.get(&id).and_then(|joined| joined.links.clone());
+        replaced.unwrap_or_else(|| Arc::new(self.node.clone()))
+    }
+
+    fn carry_out(&mut self) {
+        let (effects, members) = {
+            let mut plan = self.state.plan();
+            (plan.effects(), plan.members())
+        };
+        for effect in effects {
+            match effect {
+                Effect::Dial(peer, by) => {
+                    let links = self.links_of(by);
+                    self.dials.spawn(async move {
+                        let end = links.dial(&peer).await;
+                        (peer, end)
+                    });
+                }
+                Effect::Disconnect(peer, by) => {
+                    tracing::info!(%peer, "the peer is gone from discovery, and is disconnected");
+                    let links = self.links_of(by);
+                    self.node.tasks().spawn(async move { links.drop_link(&peer).await });
+                }
+                Effect::Tell(event) => self.tell(event),
+                Effect::Failed(peer, error, true) => {
+                    tracing::warn!(%peer, %error, "cannot connect");
+                }
+                Effect::Failed(peer, error, false) => {
+                    tracing::debug!(%peer, %error, "cannot connect");
+                }
+                Effect::Trouble(topology, Some(problem)) => {
+                    let kind = problem.problem.as_str();
+                    tracing::warn!(topology, %problem, kind, "discovery has no complete answer");
+                }
+                Effect::Trouble(topology, None) => tracing::info!(topology, "discovery answers"),
+            }
+        }
+        self.state.members.send_if_modified(|known| std::mem::replace(known, members) != members);
+    }
+
+    fn tell(&self, event: ClusterEvent) {
+        match &event {
+            ClusterEvent::Discovered { node, topology } => {
+                tracing::info!(peer = %node, topology, "discovered");
+            }
+            // The node itself logs those.
+            ClusterEvent::Up { .. } | ClusterEvent::Down { .. } => {}
+            ClusterEvent::Lost { node, topology } => {
+                tracing::info!(peer = %node, topology, "lost: not in complete answers any more");
+            }
+        }
+        // Nobody may be listening.
+        let _ = self.state.events.send(event);
+    }
+}

@@ -1,0 +1,55 @@
+//! A topology: a strategy under a name, with what it connects by.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use flitch_discovery::{AnyStrategy, Strategy};
+
+use crate::cluster::links::{AnyLinks, Links};
+
+/// What a node joins: a strategy under a name. Any [`Strategy`] becomes one under its own.
+///
+/// ```no_run
+/// use std::time::Duration;
+/// use flitch::{Node, NodeName, Topology};
+///
+/// # async fn run(node: Node, seeds: Vec<NodeName>) {
+/// node.join(Topology::new("seeds", seeds).prune_after(Duration::from_secs(60)));
+/// # }
+/// ```
+#[must_use = "a topology does something when a node joins it"]
+pub struct Topology {
+    pub(crate) name: String,
+    pub(crate) strategy: AnyStrategy,
+    pub(crate) prune_after: Option<Duration>,
+    pub(crate) links: Option<Arc<dyn AnyLinks>>,
+}
+
+impl Topology {
+    /// A strategy under a name. Where a node has joined one of that name already, this one gets a
+    /// number behind it.
+    pub fn new(name: impl Into<String>, strategy: impl Strategy) -> Self {
+        let strategy = AnyStrategy::new(strategy);
+        Self { name: name.into(), strategy, prune_after: None, links: None }
+    }
+
+    /// Disconnects a peer that complete answers have been without for so long, and that no other
+    /// topology sees. At least ten seconds pass. Nobody is disconnected unless this is given: TCP
+    /// and ticks tell who is dead, and better than a resolver does.
+    pub fn prune_after(mut self, patience: Duration) -> Self {
+        self.prune_after = Some(patience);
+        self
+    }
+
+    /// Connects, disconnects and lists by something else than the node.
+    pub fn links(mut self, links: impl Links) -> Self {
+        self.links = Some(Arc::new(links));
+        self
+    }
+}
+
+impl<S: Strategy> From<S> for Topology {
+    fn from(strategy: S) -> Self {
+        Self::new(strategy.name().to_owned(), strategy)
+    }
+}

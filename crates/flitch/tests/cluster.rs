@@ -1,0 +1,235 @@
+//! The reconciler with real nodes: what is joined stays connected, whatever becomes of strategies
+//! and peers.
+
+mod util;
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use flitch::discovery::{DiscoveryError, Observation, Sightings, Strategy};
+use flitch::{Cluster, ClusterEvent, DialError, Links, Node, NodeName, PeerState, Topology};
+use tokio::sync::broadcast::Receiver;
+use tokio::sync::watch;
+use util::{Host, LONG, name, soon, until};
+
+/// Tells what a test shows it; ends, or panics, when the test says so.
+struct Shown(watch::Receiver<Show>);
+
+#[derive(Clone)]
+enum Show {
+    See(Observation),
+    Fail(&'static str),
+    Panic,
+}
+
+impl Strategy for Shown {
+    fn name(&self) -> &str {
+        "Shown"
+    }
+
+    async fn run(&self, sightings: Sightings) -> Result<(), DiscoveryError> {
+        let mut shown = self.0.clone();
+        loop {
+            let show = shown.borrow_and_update().clone();
+            match show {
+                Show::See(observation) => sightings.tell(observation),
+                Show::Fail(why) => return Err(std::io::Error::other(why).into()),
+                Show::Panic => panic!("the strategy's own fault"),
+            }
+            if shown.changed().await.is_err() {
+                return Ok(());
+            }
+        }
+    }
+}
+
+fn all(nodes: &[&Node]) -> Show {
+    let peers = nodes.iter().map(|node| node.name().clone()).collect();
+    Show::See(Observation { peers, ..Observation::default() })
+}
+
+fn shown(show: Show) -> (watch::Sender<Show>, Shown) {
+    let (sender, receiver) = watch::channel(show);
+    (sender, Shown(receiver))
+}
+
+async fn next(events: &mut Receiver<ClusterEvent>) -> String {
+    match soon(events.recv()).await.unwrap() {
+        ClusterEvent::Discovered { node, topology } => format!("{topology} sees {}", node.alive()),
+        ClusterEvent::Lost { node, topology } => format!("{topology} lost {}", node.alive()),
+        ClusterEvent::Up { node } => format!("{} up", node.alive()),
+        ClusterEvent::Down { node, reason } => {
+            format!(
+                "{} down: {}",
+                node.alive(),
+                reason.map_or(String::new(), |why| why.to_string())
+            )
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+async fn members(cluster: &Cluster, count: usize) {
+    cluster.wait_for(count, LONG).await.unwrap();
+    assert_eq!(cluster.members(), count);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_list_of_names_is_connected_and_again_when_a_peer_comes_back() {
+    let host = Host::start();
+    let (a, b) = (host.node("a").await, host.node("b").await);
+    let cluster = a.cluster();
+    let mut events = cluster.events();
+    a.join(vec![name("a@127.0.0.1"), name("b@127.0.0.1"), name("c@127.0.0.1")]);
+    assert_eq!(next(&mut events).await, "list sees b");
+    assert_eq!(next(&mut events).await, "list sees c");
+    assert_eq!(next(&mut events).await, "b up");
+    members(&cluster, 1).await;
+    // One that is not there yet.
+    let c = host.node("c").await;
+    assert_eq!(next(&mut events).await, "c up");
+    soon(b.shutdown()).await;
+    assert_eq!(next(&mut events).await, "b down: connection closed");
+    let b = host.node("b").await;
+    assert_eq!(next(&mut events).await, "b up");
+    until(|| b.is_connected(a.name()) && c.is_connected(a.name())).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_strategy_that_fails_or_panics_is_started_again_and_takes_nothing_down() {
+    let host = Host::start();
+    let (a, b, c) = (host.node("a").await, host.node("b").await, host.node("c").await);
+    let (show, strategy) = shown(all(&[&b]));
+    let cluster = a.join(Topology::new("t", strategy));
+    members(&cluster, 1).await;
+    show.send_replace(Show::Panic);
+    until(|| cluster.topologies()[0].problem.is_some()).await;
+    let problem = cluster.topologies().remove(0).problem.unwrap();
+    assert_eq!(problem.to_string(), "the strategy panicked: the strategy's own fault");
+    show.send_replace(Show::Fail("no answer"));
+    until(|| cluster.topologies()[0].problem.as_ref().is_some_and(|it| it.message == "no answer"))
+        .await;
+    assert!(a.is_connected(b.name()));
+    show.send_replace(all(&[&b, &c]));
+    members(&cluster, 2).await;
+    until(|| cluster.topologies()[0].problem.is_none()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn answers_that_are_empty_or_none_drop_no_link() {
+    let host = Host::start();
+    let (a, b, c) = (host.node("a").await, host.node("b").await, host.node("c").await);
+    let (show, strategy) = shown(all(&[&b]));
+    let cluster = a.join(Topology::new("t", strategy));
+    members(&cluster, 1).await;
+    show.send_replace(all(&[]));
+    until(|| cluster.topologies()[0].answered.is_some_and(|age| age < Duration::from_secs(1)))
+        .await;
+    show.send_replace(Show::Fail("SERVFAIL"));
+    until(|| cluster.topologies()[0].problem.is_some()).await;
+    show.send_replace(all(&[&c]));
+    members(&cluster, 2).await;
+    assert!(a.is_connected(b.name()));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn several_topologies_live_side_by_side_and_can_be_left() {
+    let host = Host::start();
+    let (a, b, c) = (host.node("a").await, host.node("b").await, host.node("c").await);
+    let (_show_one, one) = shown(all(&[&b]));
+    let (_show_two, two) = shown(all(&[&b, &c]));
+    a.join(one);
+    let cluster = a.join(two);
+    members(&cluster, 2).await;
+    let peers = cluster.peers();
+    assert_eq!(peers[0].topologies, ["Shown", "Shown-2"]);
+    assert_eq!(peers[1].topologies, ["Shown-2"]);
+    assert!(cluster.leave("Shown-2"));
+    assert!(!cluster.leave("Shown-2"));
+    assert_eq!(cluster.topologies().len(), 1);
+    // The links stay, but only one is made again.
+    assert!(a.is_connected(b.name()) && a.is_connected(c.name()));
+    a.disconnect(b.name());
+    a.disconnect(c.name());
+    until(|| !a.is_connected(c.name())).await;
+    until(|| a.is_connected(b.name())).await;
+    assert_eq!(cluster.peers().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn waiting_in_vain_says_what_is_with_every_peer() {
+    let host = Host::start();
+    let a = host.node("a").await;
+    let cluster = a.join(vec![name("nobody@127.0.0.1")]);
+    until(|| cluster.peers().first().is_some_and(|peer| peer.state.error().is_some())).await;
+    let error = cluster.wait_for(1, Duration::from_millis(10)).await.unwrap_err().to_string();
+    assert!(
+        error.starts_with(
+            "0 of 1 peers are up after 10ms; topology list sees 1; nobody@127.0.0.1 is "
+        ),
+        "{error}"
+    );
+    assert!(error.contains("epmd: "), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_that_shuts_down_dials_nobody_any_more() {
+    let host = Host::start();
+    let (a, b) = (host.node("a").await, host.node("b").await);
+    let (show, strategy) = shown(all(&[]));
+    let cluster = a.join(strategy);
+    until(|| cluster.topologies().iter().all(|it| it.answered.is_some())).await;
+    let mut seen = b.events();
+    let end = a.shutdown();
+    show.send_replace(all(&[&b]));
+    soon(end).await;
+    show.send_replace(all(&[&b]));
+    assert!(seen.try_recv().is_err(), "{:?}", cluster.peers());
+}
+
+/// Connects nobody, and says that it did.
+#[derive(Clone, Default)]
+struct Elsewhere(Arc<ElsewhereState>);
+
+#[derive(Default)]
+struct ElsewhereState {
+    connected: Mutex<Vec<NodeName>>,
+    refused: AtomicUsize,
+}
+
+impl Links for Elsewhere {
+    async fn connect(&self, peer: &NodeName) -> Result<(), DialError> {
+        if self.0.refused.fetch_add(1, Ordering::Relaxed) == 0 {
+            return Err(DialError::new("not yet"));
+        }
+        self.0.connected.lock().unwrap().push(peer.clone());
+        Ok(())
+    }
+
+    async fn disconnect(&self, peer: &NodeName) {
+        self.0.connected.lock().unwrap().retain(|connected| connected != peer);
+    }
+
+    fn list_nodes(&self) -> Vec<NodeName> {
+        self.0.connected.lock().unwrap().clone()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn connect_disconnect_and_list_nodes_can_be_replaced() {
+    let host = Host::start();
+    let a = host.node("a").await;
+    let links = Elsewhere::default();
+    let topology = Topology::new("elsewhere", vec![name("app@10.0.0.5")]).links(links.clone());
+    let cluster = a.cluster();
+    let mut events = cluster.events();
+    a.join(topology);
+    assert_eq!(next(&mut events).await, "elsewhere sees app");
+    assert_eq!(next(&mut events).await, "app up");
+    assert!(a.peers_up().is_empty());
+    links.0.connected.lock().unwrap().clear();
+    assert_eq!(next(&mut events).await, "app down: ");
+    assert_eq!(next(&mut events).await, "app up");
+    assert_eq!(cluster.peers()[0].state, PeerState::Up);
+}
