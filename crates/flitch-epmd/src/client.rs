@@ -5,6 +5,7 @@
 
 mod error;
 mod exchange;
+mod knock;
 mod registrar;
 mod registration;
 
@@ -19,6 +20,7 @@ use crate::message::{
 use exchange::Exchange;
 
 pub use error::{ClientError, Step};
+pub use knock::connect;
 pub use registrar::{Change, Registrar};
 pub use registration::{Lost, Registration, register};
 

@@ -99,7 +99,7 @@ impl Ports {
         };
         let address = SocketAddr::new(host, port);
         let opened =
-            within.limit(Stage::Tcp, address.to_string(), TcpStream::connect(address)).await?;
+            within.limit(Stage::Tcp, address.to_string(), client::connect(address)).await?;
         opened.map_err(|error| ConnectError::Tcp { address, message: error.to_string() })
     }
 }

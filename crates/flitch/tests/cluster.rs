@@ -233,3 +233,24 @@ async fn connect_disconnect_and_list_nodes_can_be_replaced() {
     assert_eq!(next(&mut events).await, "app up");
     assert_eq!(cluster.peers()[0].state, PeerState::Up);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn thirty_nodes_that_all_dial_each_other_are_one_mesh_and_no_link_is_lost_on_the_way() {
+    let host = Host::start();
+    let mut nodes = Vec::new();
+    for number in 0..30 {
+        nodes.push(host.node(&format!("n{number}")).await);
+    }
+    let names: Vec<_> = nodes.iter().map(|node| node.name().clone()).collect();
+    let mut clusters = Vec::new();
+    for node in &nodes {
+        let events = node.cluster().events();
+        clusters.push((node.join(names.clone()), events));
+    }
+    for (cluster, events) in &mut clusters {
+        members(cluster, 29).await;
+        while let Ok(event) = events.try_recv() {
+            assert!(!matches!(event, ClusterEvent::Down { .. }), "{event:?}");
+        }
+    }
+}

@@ -8,6 +8,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
 
+use super::knock::connect;
 use super::{ClientError, Step};
 use crate::message::{MessageError, frame};
 
@@ -32,7 +33,7 @@ impl Exchange {
         timeout: Duration,
     ) -> Result<Self, ClientError> {
         let deadline = Instant::now() + timeout.min(Self::LONGEST);
-        let stream = match timeout_at(deadline, TcpStream::connect(epmd)).await {
+        let stream = match timeout_at(deadline, connect(epmd)).await {
             Err(_) => return Err(ClientError::TimedOut { epmd, step: Step::Connect }),
             Ok(Err(error)) if error.kind() == io::ErrorKind::ConnectionRefused => {
                 return Err(ClientError::NoDaemon { epmd });
