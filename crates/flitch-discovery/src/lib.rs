@@ -8,6 +8,8 @@
 //! |---|---|---|
 //! | [`strategy`] | the trait, what it tells, and why it may fail | never |
 //! | one file a strategy | its options, under libcluster's names, and how an answer becomes names | never |
+//! | [`naming`] | from a host to the names of the nodes on it | never |
+//! | [`topology`] | from a configuration to a strategy | never |
 //! | [`roster`] | all that a strategy said: who is wanted, who is lost | never |
 //! | [`poll`] | asking: resolver, API server, sockets | tokio |
 //!
@@ -36,8 +38,50 @@
 //! }
 //! ```
 
+#[cfg(feature = "dns")]
+mod dns_cluster;
+#[cfg(feature = "dns")]
+mod dns_poll;
+mod epmd;
+pub mod erlang_hosts;
+#[cfg(feature = "gossip")]
+pub mod gossip;
+#[cfg(feature = "kubernetes")]
+mod kubernetes;
+#[cfg(feature = "dns")]
+mod kubernetes_dns;
+#[cfg(feature = "dns")]
+mod kubernetes_dns_srv;
+pub mod naming;
+mod options;
 pub mod poll;
+#[cfg(feature = "dns")]
+mod question;
+#[cfg(feature = "rancher")]
+pub mod rancher;
+#[cfg(feature = "dns")]
+pub mod resolve;
 pub mod roster;
 pub mod strategy;
+pub mod topology;
 
+#[cfg(feature = "dns")]
+pub use dns_cluster::{DnsCluster, ResourceType};
+#[cfg(feature = "dns")]
+pub use dns_poll::DnsPoll;
+pub use epmd::{Epmd, LocalEpmd};
+pub use erlang_hosts::ErlangHosts;
+#[cfg(feature = "gossip")]
+pub use gossip::Gossip;
+#[cfg(feature = "kubernetes")]
+pub use kubernetes::{Kubernetes, Lookup, Mode, Namespaces};
+#[cfg(feature = "dns")]
+pub use kubernetes_dns::KubernetesDns;
+#[cfg(feature = "dns")]
+pub use kubernetes_dns_srv::KubernetesDnsSrv;
+#[cfg(feature = "rancher")]
+pub use rancher::Rancher;
+#[cfg(feature = "dns")]
+pub use resolve::Nameserver;
 pub use strategy::{AnyStrategy, DiscoveryError, Local, Observation, Problem, Sightings, Strategy};
+pub use topology::TopologyError;

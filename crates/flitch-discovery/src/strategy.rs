@@ -87,6 +87,8 @@ pub struct Local {
     pub node: NodeName,
     /// EPMD's port, here and on the peers' hosts.
     pub epmd_port: u16,
+    /// Whether others may be told of the node. Who only looks has none that could be connected to.
+    pub announce: bool,
 }
 
 /// Where a strategy tells what it sees. Cheap to clone; telling never waits.
@@ -239,7 +241,7 @@ mod tests {
 
     fn told(tell: impl Fn(&Sightings)) -> Vec<Observation> {
         let told = Arc::new(Mutex::new(Vec::new()));
-        let local = Local { node: "me@10.0.0.1".parse().unwrap(), epmd_port: 4369 };
+        let local = Local { node: "me@10.0.0.1".parse().unwrap(), epmd_port: 4369, announce: true };
         let seen = Arc::clone(&told);
         tell(&Sightings::new(local, move |observation| seen.lock().unwrap().push(observation)));
         let told = told.lock().unwrap();
