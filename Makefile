@@ -2,7 +2,7 @@
 
 CARGO ?= cargo
 
-.PHONY: help setup test demo bench-codec bench-epmd bench-link fuzz matrix lint check
+.PHONY: help setup test docker-test demo bench-codec bench-epmd bench-link fuzz matrix lint check
 
 help:
 	@echo "flitch: a node of Rust in a cluster of BEAMs"
@@ -14,6 +14,9 @@ setup: ## install what the tests and the demo talk to: Erlang and Elixir (Debian
 
 test: setup ## run every test, those against a live BEAM included
 	$(CARGO) test --workspace --all-features --locked
+
+docker-test: ## both images, built on a root of debootstrap, in docker/compose.yaml (an engine, or root)
+	@docker/test
 
 demo: setup ## watch a Rust worker join an Elixir node and be called by it
 	@echo "Building (a minute or two the first time) ..."
