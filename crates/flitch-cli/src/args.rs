@@ -1,14 +1,14 @@
 //! The command line as it was typed: clap's types, and nothing resolved yet.
 
 use std::ffi::OsString;
-use std::net::IpAddr;
-use std::ops::RangeInclusive;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Result;
 use clap::error::ErrorKind;
 use clap::{Parser, Subcommand, ValueEnum};
+use flitch::config::Ports;
 use flitch::{NodeName, NodePattern};
 
 use crate::epmd_args::EpmdArgs;
@@ -33,6 +33,7 @@ Examples:
   flitch ping app@127.0.0.1
   flitch rpc app@127.0.0.1 String upcase '\"abc\"'
   flitch call app@127.0.0.1 Shop.Desk ':status'
+  flitch discover --strategy LocalEpmd         whom a strategy would find
   flitch epmd -daemon                          in the place of the stock epmd";
 
 /// What to do.
@@ -44,6 +45,8 @@ pub(crate) enum Command {
     Rpc(RpcArgs),
     Call(CallArgs),
     Send(SendArgs),
+    Discover(DiscoverArgs),
+    Topology(TopologyArgs),
     Epmd(EpmdArgs),
 }
 
@@ -51,6 +54,10 @@ pub(crate) enum Command {
 ///
 /// The node serves a GenServer named `flitch`: `:ping` answers `:pong`, `{:echo, term}` the term,
 /// `:info` a map.
+///
+/// What is not given here comes from the environment (FLITCH_NODE__DIST_PORT for dist_port in
+/// [node], and so on), and what is not there from a file: that of --config, else of FLITCH_CONFIG,
+/// else flitch.toml here, else /etc/flitch/flitch.toml.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -58,6 +65,7 @@ Examples:
   flitch node --name worker@10.0.0.7 --connect app@10.0.0.5 --dist-port 9100-9105
   RELEASE_NODE=worker@10.0.0.7 ERL_DIST_PORT=9100 flitch node --epmd none
   flitch node --name worker@10.0.0.7 --allow 'app-*@10.0.*' --peer-port 'db@*=9200'
+  flitch node --config rel/flitch.toml --http 0.0.0.0:4000 --ready 2
 
 Then, in iex:
   GenServer.call({:flitch, :\"worker@127.0.0.1\"}, :info)")]
@@ -68,18 +76,21 @@ pub(crate) struct NodeArgs {
     /// The node's name with a host of one label, such as worker@db
     #[arg(long, value_name = "NAME@HOST")]
     pub(crate) sname: Option<String>,
+    /// The file with everything that is not given otherwise
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) cookie: CookieArgs,
     /// The port to listen on: 0 for any, or a range such as 9100-9105 for its first free one
-    #[arg(long, value_name = "PORT", env = "ERL_DIST_PORT", hide_env_values = true)]
-    #[arg(default_value = "0", value_parser = ports)]
-    pub(crate) dist_port: RangeInclusive<u16>,
+    /// [else: ERL_DIST_PORT] [default: 0]
+    #[arg(long, value_name = "PORT")]
+    pub(crate) dist_port: Option<Ports>,
     /// An address to listen on; repeatable [default: all of the name's family]
     #[arg(long, value_name = "IP")]
     pub(crate) bind: Vec<IpAddr>,
-    /// Which EPMD to register with
-    #[arg(long, value_name = "WHICH", value_enum, default_value_t = EpmdArg::Auto)]
-    pub(crate) epmd: EpmdArg,
+    /// Which EPMD to register with [default: auto]
+    #[arg(long, value_name = "WHICH", value_enum)]
+    pub(crate) epmd: Option<EpmdArg>,
     /// Show in `nodes()` of the peers. The node takes no part in `global` yet, so that
     /// `:global.sync()` on them waits for it
     #[arg(long)]
@@ -96,12 +107,21 @@ pub(crate) struct NodeArgs {
     /// A file with the cookie for some peers, such as 'db@*=/run/secrets/db'; repeatable
     #[arg(long, value_name = "PATTERN=FILE", value_parser = peer_cookie)]
     pub(crate) peer_cookie_file: Vec<(NodePattern, PathBuf)>,
-    /// A peer that is silent for so long is gone; the same on all nodes of a cluster
-    #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = seconds)]
-    pub(crate) net_ticktime: Duration,
-    /// How long reaching a peer, or the handshake of one that comes, may take
-    #[arg(long, value_name = "SECONDS", default_value = "7", value_parser = seconds)]
-    pub(crate) net_setuptime: Duration,
+    /// A peer that is silent for so long is gone; the same on all nodes of a cluster [default: 60]
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    pub(crate) net_ticktime: Option<Duration>,
+    /// How long reaching a peer, or the handshake of one that comes, may take [default: 7]
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    pub(crate) net_setuptime: Option<Duration>,
+    /// How long calls in flight may take when the node shuts down [default: 3]
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    pub(crate) drain: Option<Duration>,
+    /// Serve /livez and /readyz there
+    #[arg(long, value_name = "IP:PORT")]
+    pub(crate) http: Option<SocketAddr>,
+    /// How many discovered peers have to be up for /readyz to say so [default: 0]
+    #[arg(long, value_name = "PEERS")]
+    pub(crate) ready: Option<usize>,
     /// How the log on standard error is written; RUST_LOG says how much of it
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t = Format::Text)]
     pub(crate) log_format: Format,
@@ -205,6 +225,93 @@ pub(crate) struct SendArgs {
     pub(crate) common: CommonArgs,
 }
 
+/// Show what the strategies of topologies see, and connect to nobody.
+///
+/// The topologies are those of the configuration: --config, else FLITCH_CONFIG, else flitch.toml.
+/// Exit status: 0 each answer is complete, 1 something is missing, 3 no answer, 4 nothing in time.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  flitch discover
+  flitch discover k8s --watch --config rel/flitch.toml
+  flitch discover --strategy LocalEpmd
+  flitch discover --strategy DNSPoll --set query=app.internal --set node_basename=app
+  flitch discover --strategy Gossip --timeout 12 --output json")]
+pub(crate) struct DiscoverArgs {
+    /// The topologies to ask [default: all]
+    #[arg(value_name = "TOPOLOGY", conflicts_with = "strategy")]
+    pub(crate) topologies: Vec<String>,
+    /// Show what changes, until SIGTERM or Ctrl-C
+    #[arg(long, conflicts_with = "timeout")]
+    pub(crate) watch: bool,
+    /// The file with the topologies [else: FLITCH_CONFIG, flitch.toml, /etc/flitch/flitch.toml]
+    #[arg(long, value_name = "FILE", conflicts_with = "strategy")]
+    pub(crate) config: Option<PathBuf>,
+    /// A strategy that is in no configuration, such as Kubernetes.DNS
+    #[arg(long, value_name = "NAME")]
+    pub(crate) strategy: Option<String>,
+    /// An option of that strategy, its value as in TOML or a text; repeatable
+    #[arg(long, value_name = "KEY=VALUE", requires = "strategy", value_parser = setting)]
+    pub(crate) set: Vec<(String, toml::Value)>,
+    /// The node whose view is wanted: some strategies go by its name, and none shows it [else:
+    /// RELEASE_NODE]
+    #[arg(long, value_name = "NAME@HOST")]
+    pub(crate) name: Option<String>,
+    /// How long the answers may take; fractions are fine
+    #[arg(long, value_name = "SECONDS", default_value = "5", value_parser = seconds)]
+    pub(crate) timeout: Duration,
+    /// How the answers are printed
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t = Format::Text)]
+    pub(crate) output: Format,
+}
+
+/// Take over topologies from the configuration of an Elixir release.
+#[derive(Debug, clap::Args)]
+#[command(
+    arg_required_else_help = true,
+    disable_help_subcommand = true,
+    after_help = "\
+Examples:
+  flitch topology import config/runtime.exs >> flitch.toml"
+)]
+pub(crate) struct TopologyArgs {
+    #[command(subcommand)]
+    pub(crate) command: TopologyCommand,
+}
+
+/// What to do with topologies.
+#[derive(Debug, Subcommand)]
+pub(crate) enum TopologyCommand {
+    Import(ImportArgs),
+}
+
+/// Print libcluster's topologies, and dns_cluster's queries, as tables for flitch.toml.
+///
+/// Any Elixir source is read: config.exs, runtime.exs, application.ex, or the list alone. What
+/// Elixir would compute cannot be taken over: standard error says where it is and what to do
+/// instead, and the exit status is 1. A secret is never printed.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  flitch topology import config/runtime.exs >> flitch.toml
+  echo '[local: [strategy: Cluster.Strategy.LocalEpmd]]' | flitch topology import
+  flitch topology import lib/shop/application.ex --output json")]
+pub(crate) struct ImportArgs {
+    /// The Elixir source; - is standard input
+    #[arg(value_name = "FILE", default_value = "-")]
+    pub(crate) file: PathBuf,
+    /// How the topologies are printed
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t = ImportFormat::Toml)]
+    pub(crate) output: ImportFormat,
+}
+
+/// For flitch.toml or for programs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ImportFormat {
+    Toml,
+    Json,
+}
+
 /// Where the cookie is.
 #[derive(Debug, clap::Args)]
 pub(crate) struct CookieArgs {
@@ -222,8 +329,8 @@ pub(crate) struct TargetArgs {
     pub(crate) cookie: CookieArgs,
     /// The port that the node listens on, in a cluster without EPMD; 0 or a range asks EPMD
     #[arg(long, value_name = "PORT", env = "ERL_DIST_PORT", hide_env_values = true)]
-    #[arg(default_value = "0", value_parser = ports)]
-    pub(crate) dist_port: RangeInclusive<u16>,
+    #[arg(default_value = "0")]
+    pub(crate) dist_port: Ports,
 }
 
 /// What every question to the cluster takes.
@@ -304,24 +411,6 @@ pub(crate) fn output_format(line: &[OsString]) -> Format {
     if json { Format::Json } else { Format::Text }
 }
 
-/// `0`, `9100` or `9100-9105`.
-fn ports(text: &str) -> Result<RangeInclusive<u16>, String> {
-    let wrong = || {
-        format!("{text:?} is no port: write a number from 0 to 65535, or a range such as 9100-9105")
-    };
-    let text = text.trim();
-    // What a start script exports without a value.
-    if text.is_empty() {
-        return Ok(0..=0);
-    }
-    let (first, last) = text.split_once('-').unwrap_or((text, text));
-    let (first, last): (u16, u16) = match (first.parse(), last.parse()) {
-        (Ok(first), Ok(last)) => (first, last),
-        _ => return Err(wrong()),
-    };
-    if first > last || (first == 0 && last > 0) { Err(wrong()) } else { Ok(first..=last) }
-}
-
 /// `db@*=9200`.
 fn peer_port(text: &str) -> Result<(NodePattern, u16), String> {
     let (peers, port) = for_peers(text, "PORT")?;
@@ -343,6 +432,16 @@ fn for_peers<'a>(text: &'a str, what: &str) -> Result<(NodePattern, &'a str), St
     let (peers, value) = text.split_once('=').ok_or_else(form)?;
     let peers = peers.parse().map_err(|error: flitch::PatternError| error.to_string())?;
     if value.is_empty() { Err(form()) } else { Ok((peers, value)) }
+}
+
+/// `query=app.internal`, `hosts=["a@10.0.0.5"]`.
+fn setting(text: &str) -> Result<(String, toml::Value), String> {
+    let (key, value) = text.split_once('=').ok_or("write it as KEY=VALUE")?;
+    if key.is_empty() || value.is_empty() {
+        return Err("write it as KEY=VALUE".to_owned());
+    }
+    let value = value.parse().unwrap_or_else(|_| toml::Value::String(value.to_owned()));
+    Ok((key.to_owned(), value))
 }
 
 /// `5` or `0.5`.
@@ -400,17 +499,6 @@ mod tests {
     }
 
     #[test]
-    fn a_port_is_a_number_or_a_range_that_goes_up() {
-        assert_eq!(ports("0"), Ok(0..=0));
-        assert_eq!(ports(""), Ok(0..=0));
-        assert_eq!(ports("9100"), Ok(9100..=9100));
-        assert_eq!(ports("9100-9105"), Ok(9100..=9105));
-        for text in ["x", "9105-9100", "70000", "1-2-3", "-1", "0-5"] {
-            assert!(ports(text).unwrap_err().contains(text), "{text}");
-        }
-    }
-
-    #[test]
     fn what_is_for_some_peers_is_a_pattern_and_a_value() {
         let (peers, port) = peer_port("db@*=9200").unwrap();
         assert_eq!((peers.to_string().as_str(), port), ("db@*", 9200));
@@ -418,6 +506,19 @@ mod tests {
         assert_eq!((peers.to_string().as_str(), path), ("*@10.0.*", "/run/a=b".into()));
         for text in ["db@*", "db@*=", "db@*=x", "db@*=0", "a@b@c=1", "=9200"] {
             assert!(!peer_port(text).unwrap_err().is_empty(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_setting_is_a_value_of_toml_or_a_text() {
+        let value = |text| setting(text).unwrap().1;
+        assert_eq!(value("port=45892"), 45892.into());
+        assert_eq!(value("hosts=[\"a@h\"]"), vec!["a@h"].into());
+        assert_eq!(value("query=app.internal"), "app.internal".into());
+        assert_eq!(value("selector=app=shop"), "app=shop".into());
+        assert_eq!(value("multicast_if=10.0.0.1"), "10.0.0.1".into());
+        for text in ["", "a", "=a", "a="] {
+            assert!(setting(text).unwrap_err().contains("KEY=VALUE"), "{text}");
         }
     }
 

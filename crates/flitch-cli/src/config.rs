@@ -1,122 +1,74 @@
 //! What the command line and the environment mean: names, ports, peers, terms. No socket and no
 //! file is touched here.
 
-use std::net::IpAddr;
-use std::ops::RangeInclusive;
 use std::path::PathBuf;
-use std::time::Duration;
 
+use flitch::config::{EpmdChoice, Ports};
 use flitch::etf::text::{self, Syntax};
-use flitch::{Atom, ConnectError, Epmd, NameKind, NodeName, NodePattern, PeerPort, Term};
+use flitch::{Atom, Config, NodeName, Term};
 
 use crate::args::{EpmdArg, NodeArgs, SyntaxArgs, TargetArgs};
 use crate::failure::{Failure, Stage};
 
-/// What a node is told.
-#[derive(Debug)]
-pub(crate) struct NodeConfig {
-    pub(crate) name: NodeName,
-    pub(crate) cookie_file: Option<PathBuf>,
-    pub(crate) ports: RangeInclusive<u16>,
-    pub(crate) bind: Vec<IpAddr>,
-    pub(crate) epmd: Epmd,
-    /// How peers are found, unless through EPMD.
-    pub(crate) peer_port: Option<PeerPort>,
-    pub(crate) visible: bool,
-    pub(crate) connect: Vec<NodeName>,
-    /// Who may connect; everybody if there is no entry.
-    pub(crate) allow: Vec<NodePattern>,
-    /// The ports of some peers.
-    pub(crate) ports_of: Vec<(NodePattern, u16)>,
-    /// Where the cookies of some peers are.
-    pub(crate) cookie_files_for: Vec<(NodePattern, PathBuf)>,
-    pub(crate) net_ticktime: Duration,
-    pub(crate) net_setuptime: Duration,
+/// The configuration of a node: the file and the environment, and over them the command line.
+///
+/// # Errors
+/// What is missing or does not fit together, and what to write instead.
+pub(crate) fn node(args: NodeArgs, mut config: Config) -> Result<Config, Failure> {
+    let given = match (args.name, args.sname) {
+        (Some(long), _) => Some(NodeName::long(&long)),
+        (None, Some(short)) => Some(NodeName::short(&short)),
+        (None, None) => None,
+    };
+    if let Some(name) = given {
+        config.node.name = Some(name.map_err(|error| Failure::from(&error))?.to_string());
+    } else if config.node.name.as_deref().is_none_or(str::is_empty) {
+        return Err(Failure::new(
+            Stage::Name,
+            "the node needs a name: give --name worker@127.0.0.1, --sname worker@localhost, or set \
+             RELEASE_NODE",
+        ));
+    }
+    let node = &mut config.node;
+    if args.cookie.cookie_file.is_some() {
+        (node.cookie_file, node.cookie_file_first) = (args.cookie.cookie_file, true);
+    }
+    node.dist_port = args.dist_port.or(node.dist_port.take());
+    node.epmd = args.epmd.map_or(node.epmd, EpmdChoice::from);
+    node.visible |= args.visible;
+    node.net_ticktime = args.net_ticktime.or(node.net_ticktime);
+    node.net_setuptime = args.net_setuptime.or(node.net_setuptime);
+    node.drain = args.drain.or(node.drain);
+    replace(&mut node.bind, args.bind);
+    replace(&mut node.connect, args.connect);
+    replace(&mut node.allow, args.allow);
+    replace(&mut node.peer_port, args.peer_port);
+    replace(&mut node.peer_cookie_file, args.peer_cookie_file);
+    config.http.listen = args.http.or(config.http.listen);
+    config.cluster.ready = args.ready.unwrap_or(config.cluster.ready);
+    Ok(config)
 }
 
-impl NodeConfig {
-    /// `release_node` is the value of `RELEASE_NODE`.
-    ///
-    /// # Errors
-    /// What is missing or does not fit together, and what to write instead.
-    pub(crate) fn resolve(args: NodeArgs, release_node: Option<&str>) -> Result<Self, Failure> {
-        let name = own_name(args.name.as_deref(), args.sname.as_deref(), release_node)?;
-        let epmd = match args.epmd {
-            EpmdArg::Auto => Epmd::Auto,
-            EpmdArg::External => Epmd::External,
-            EpmdArg::Embedded => Epmd::Embedded,
-            EpmdArg::None => Epmd::None,
-        };
-        let peer_port = match (epmd, fixed(&args.dist_port)) {
-            (Epmd::None, Some(port)) => Some(PeerPort::Fixed(port)),
-            (Epmd::None, None) if *args.dist_port.end() != 0 && !args.peer_port.is_empty() => {
-                Some(PeerPort::Listed)
-            }
-            (Epmd::None, None) => {
-                return Err(Failure::usage(
-                    "without EPMD the peers have to know the port: give the one port that all \
-                     nodes of the cluster listen on with --dist-port PORT or ERL_DIST_PORT, and \
-                     the ports of those that listen elsewhere with --peer-port",
-                ));
-            }
-            _ => None,
-        };
-        if let Some(peer) = args.connect.iter().find(|peer| peer.kind() != name.kind()) {
-            let us_long = name.kind() == NameKind::Long;
-            let error = ConnectError::Kind { peer: peer.clone(), us: name, us_long };
-            return Err(Failure::from(&error));
-        }
-        let allowed = |peer| args.allow.iter().any(|peers: &NodePattern| peers.matches(peer));
-        if let Some(peer) =
-            args.connect.iter().find(|peer| !args.allow.is_empty() && !allowed(*peer))
-        {
-            return Err(Failure::usage(format!("--connect {peer} is not among those of --allow")));
-        }
-        Ok(Self {
-            name,
-            cookie_file: args.cookie.cookie_file,
-            ports: args.dist_port,
-            bind: args.bind,
-            epmd,
-            peer_port,
-            visible: args.visible,
-            connect: args.connect,
-            allow: args.allow,
-            ports_of: args.peer_port,
-            cookie_files_for: args.peer_cookie_file,
-            net_ticktime: args.net_ticktime,
-            net_setuptime: args.net_setuptime,
-        })
+/// What is given on the command line takes the place of what was there.
+fn replace<T>(list: &mut Vec<T>, given: Vec<T>) {
+    if !given.is_empty() {
+        *list = given;
     }
 }
 
-/// The name that a node takes for itself.
-fn own_name(
-    long: Option<&str>,
-    short: Option<&str>,
-    release_node: Option<&str>,
-) -> Result<NodeName, Failure> {
-    let name = match (long, short, release_node.filter(|name| !name.is_empty())) {
-        (Some(name), _, _) => NodeName::long(name),
-        (None, Some(name), _) => NodeName::short(name),
-        // A release says in its configuration which kind it is; the host says it as well.
-        (None, None, Some(name)) => match name.parse::<NodeName>() {
-            Ok(parsed) if parsed.kind() == NameKind::Short => NodeName::short(name),
-            _ => NodeName::long(name),
-        },
-        (None, None, None) => {
-            return Err(Failure::new(
-                Stage::Name,
-                "the node needs a name: give --name worker@127.0.0.1, --sname worker@localhost, \
-                 or set RELEASE_NODE",
-            ));
+impl From<EpmdArg> for EpmdChoice {
+    fn from(arg: EpmdArg) -> Self {
+        match arg {
+            EpmdArg::Auto => Self::Auto,
+            EpmdArg::External => Self::External,
+            EpmdArg::Embedded => Self::Embedded,
+            EpmdArg::None => Self::None,
         }
-    };
-    name.map_err(|error| Failure::from(&error))
+    }
 }
 
 /// The port, if it is one.
-fn fixed(ports: &RangeInclusive<u16>) -> Option<u16> {
+fn fixed(Ports(ports): &Ports) -> Option<u16> {
     (ports.start() == ports.end()).then_some(*ports.start()).filter(|port| *port != 0)
 }
 
@@ -191,24 +143,33 @@ pub(crate) fn function(text: &str) -> Result<Atom, Failure> {
 mod tests {
     use std::ffi::OsString;
 
+    use flitch::NameKind;
+
     use super::*;
     use crate::args::{self, Command};
 
-    fn resolve(words: &[&str], release_node: Option<&str>) -> Result<NodeConfig, Failure> {
+    /// As far as a node is made of it.
+    fn resolve(words: &[&str], release_node: Option<&str>) -> Result<Config, Failure> {
         let line: Vec<_> = ["flitch", "node"].iter().chain(words).map(OsString::from).collect();
-        match args::parse(&line).unwrap().command {
-            Command::Node(args) => NodeConfig::resolve(args, release_node),
-            other => panic!("{other:?}"),
-        }
+        let Command::Node(args) = args::parse(&line).unwrap().command else { panic!("{words:?}") };
+        let variables = [("RELEASE_NODE", release_node), ("RELEASE_COOKIE", Some("COOKIE"))];
+        let set = variables.into_iter().filter_map(|(name, value)| Some((name, value?)));
+        let set = set.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let config = node(args, Config::read("", set).unwrap())?;
+        config.builder().map(drop).map_err(|error| Failure::from(&error))?;
+        Ok(config)
+    }
+
+    fn name(words: &[&str], release_node: Option<&str>) -> NodeName {
+        resolve(words, release_node).unwrap().name().unwrap()
     }
 
     #[test]
     fn a_name_on_the_command_line_beats_the_one_of_the_release() {
-        let config = resolve(&["--name", "a@127.0.0.1"], Some("b@127.0.0.1")).unwrap();
-        assert_eq!(config.name, *"a@127.0.0.1");
-        assert_eq!(resolve(&[], Some("b@127.0.0.1")).unwrap().name, *"b@127.0.0.1");
-        assert_eq!(resolve(&[], Some("b@db")).unwrap().name.kind(), NameKind::Short);
-        assert_eq!(resolve(&["--sname", "a@db"], None).unwrap().name, *"a@db");
+        assert_eq!(name(&["--name", "a@127.0.0.1"], Some("b@127.0.0.1")), *"a@127.0.0.1");
+        assert_eq!(name(&[], Some("b@127.0.0.1")), *"b@127.0.0.1");
+        assert_eq!(name(&[], Some("b@db")).kind(), NameKind::Short);
+        assert_eq!(name(&["--sname", "a@db"], None), *"a@db");
     }
 
     #[test]
@@ -229,15 +190,12 @@ mod tests {
     #[test]
     fn without_epmd_the_one_port_is_that_of_the_peers_too() {
         let epmd_none = ["--name", "a@127.0.0.1", "--epmd", "none", "--dist-port"];
-        let config = resolve(&[epmd_none.as_slice(), &["9100"]].concat(), None).unwrap();
-        assert_eq!(config.peer_port, Some(PeerPort::Fixed(9100)));
+        assert!(resolve(&[epmd_none.as_slice(), &["9100"]].concat(), None).is_ok());
         for port in ["0", "9100-9105"] {
             let failure = resolve(&[epmd_none.as_slice(), &[port]].concat(), None).unwrap_err();
             assert!(failure.message.contains("--dist-port"), "{}", failure.message);
             assert!(failure.message.contains("ERL_DIST_PORT"), "{}", failure.message);
         }
-        let config = resolve(&["--name", "a@127.0.0.1", "--dist-port", "9100"], None).unwrap();
-        assert_eq!(config.peer_port, None, "EPMD knows the ports of the peers");
     }
 
     #[test]
@@ -254,11 +212,7 @@ mod tests {
     fn with_ports_by_peer_the_own_one_may_be_any_of_a_range() {
         let words = ["--name", "a@h.x", "--epmd", "none", "--peer-port", "b@*=9200"];
         let range = ["--dist-port", "9100-9105"];
-        let config = resolve(&[words.as_slice(), &range].concat(), None).unwrap();
-        assert_eq!(config.peer_port, Some(PeerPort::Listed));
-        let fixed = ["--dist-port", "9100"];
-        let config = resolve(&[words.as_slice(), &fixed].concat(), None).unwrap();
-        assert_eq!(config.peer_port, Some(PeerPort::Fixed(9100)));
+        assert!(resolve(&[words.as_slice(), &range].concat(), None).is_ok());
         assert!(resolve(&words, None).is_err(), "nobody could know the port");
     }
 

@@ -222,6 +222,17 @@ impl From<&flitch::NameError> for Failure {
     }
 }
 
+impl From<&flitch::ConfigError> for Failure {
+    fn from(error: &flitch::ConfigError) -> Self {
+        let stage = match error {
+            error if error.cookie().is_some() => Stage::Cookie,
+            error if error.is_name() => Stage::Name,
+            _ => Stage::Usage,
+        };
+        Self::new(stage, error.to_string())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;

@@ -8,13 +8,17 @@ mod client;
 mod cmd;
 mod config;
 mod deadline;
+mod discover;
 mod epmd_args;
 mod failure;
+mod http;
+mod import;
 mod limits;
 mod log;
 mod out;
 mod server;
 mod syslog;
+mod topologies;
 
 use std::process::ExitCode;
 

@@ -4,7 +4,8 @@ mod support;
 
 use support::{command, run};
 
-const COMMANDS: [&str; 7] = ["node", "ping", "names", "rpc", "call", "send", "epmd"];
+const COMMANDS: [&str; 9] =
+    ["node", "ping", "names", "rpc", "call", "send", "discover", "topology", "epmd"];
 
 #[test]
 fn every_command_explains_itself_with_examples() {

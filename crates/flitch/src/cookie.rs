@@ -4,7 +4,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use flitch_handshake as handshake;
@@ -44,7 +44,9 @@ impl Cookie {
         }
     }
 
-    /// The first line of a file that only its owner may read, as a BEAM demands it.
+    /// The first line of a file that only its owner may read, as a BEAM demands it. One of root's
+    /// may be readable by one group as well, for a process that is not root: Kubernetes gives no
+    /// other file of a Secret to such a process (`fsGroup`), whatever its `defaultMode`.
     ///
     /// # Errors
     /// The file cannot be read, may be read by others, or holds no cookie.
@@ -57,7 +59,8 @@ impl Cookie {
             return Err(CookieError::NotAFile { path: path.to_owned() });
         }
         let mode = found.permissions().mode() & 0o777;
-        if mode & 0o077 != 0 {
+        let us = rustix::process::geteuid().as_raw();
+        if mode & forbidden(found.uid(), us) != 0 {
             return Err(CookieError::Readable { path: path.to_owned(), mode });
         }
         let mut text = String::new();
@@ -192,6 +195,11 @@ pub enum CookieError {
     NoHome,
 }
 
+/// The permissions that a cookie file of `owner` must not have when `us` reads it.
+fn forbidden(owner: u32, us: u32) -> u32 {
+    if owner == 0 && us != 0 { 0o037 } else { 0o077 }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -211,6 +219,19 @@ mod tests {
             let said = Cookie::from_file(&path).unwrap_err().to_string();
             assert!(said.contains("chmod 400") && !said.contains("SECRET"), "{said}");
         }
+    }
+
+    #[test]
+    fn a_file_of_a_secret_is_taken_as_kubernetes_mounts_it_for_who_is_not_root() {
+        let (root, us) = (0, 65532);
+        assert_eq!(0o440 & forbidden(root, us), 0);
+        for mode in [0o460, 0o444, 0o450, 0o441] {
+            assert_ne!(mode & forbidden(root, us), 0, "{mode:o}");
+        }
+        for owner in [us, 1000] {
+            assert_ne!(0o440 & forbidden(owner, us), 0, "a file of a user's own group");
+        }
+        assert_ne!(0o440 & forbidden(root, root), 0);
     }
 
     #[test]

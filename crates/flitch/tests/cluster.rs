@@ -1,6 +1,14 @@
 //! The reconciler with real nodes: what is joined stays connected, whatever becomes of strategies
 //! and peers.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "helpers of tests fail as tests do"
+)]
+
 mod util;
 
 use std::sync::atomic::{AtomicUsize, Ordering};

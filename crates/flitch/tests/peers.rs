@@ -101,7 +101,7 @@ async fn a_peer_that_is_joined_is_found_when_it_comes_and_again_when_it_restarts
     let host = Host::start();
     let a = host.node("a").await;
     let mut events = a.events();
-    a.join([name("b@127.0.0.1"), a.name().clone()]);
+    a.join(vec![name("b@127.0.0.1"), a.name().clone()]);
     for _ in 0..2 {
         let b = host.node("b").await;
         Servant::on(&b, "servant");

@@ -1,12 +1,14 @@
 //! The commands, one a file: `run` takes what clap read and prints what came of it.
 
 mod call;
+mod discover;
 mod epmd;
 mod names;
 mod node;
 mod ping;
 mod rpc;
 mod send;
+mod topology;
 
 use std::process::ExitCode;
 
@@ -23,6 +25,8 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
     match args.command {
         Command::Node(args) => return node::run(args),
         Command::Epmd(args) => return epmd::run(&args),
+        Command::Discover(args) => return ask(discover::run(args)),
+        Command::Topology(args) => return Ok(topology::run(&args)?),
         Command::Ping(args) => ask(ping::run(args)),
         Command::Names(args) => ask(names::run(args)),
         Command::Rpc(args) => ask(rpc::run(args)),
@@ -33,7 +37,7 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
 }
 
 /// Runs a question on this thread alone: it waits most of the time, and starts sooner so.
-fn ask(question: impl Future<Output = Result<(), Failure>>) -> Result<()> {
+fn ask<T>(question: impl Future<Output = Result<T, Failure>>) -> Result<T> {
     crate::log::start_if_wanted()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.context("cannot start")?;

@@ -11,12 +11,19 @@ use crate::out::exception::Exception;
 /// # Errors
 /// It has no form in JSON.
 pub(crate) fn answer<T: Serialize>(answer: &T) -> Result<(), Failure> {
-    let text = document(answer).map_err(|error| {
+    super::stdout(&line(answer)?);
+    Ok(())
+}
+
+/// An answer as a line.
+///
+/// # Errors
+/// It has no form in JSON.
+pub(crate) fn line<T: Serialize>(answer: &T) -> Result<String, Failure> {
+    document(answer).map_err(|error| {
         let message = format!("the answer has no form in JSON, ask for text instead: {error}");
         Failure::new(Stage::Call, message)
-    })?;
-    super::stdout(&text);
-    Ok(())
+    })
 }
 
 /// Prints a failure.

@@ -2,6 +2,7 @@
 
 pub(crate) mod exception;
 pub(crate) mod json;
+pub(crate) mod sights;
 pub(crate) mod text;
 
 use std::io::{IsTerminal, Write};
@@ -20,9 +21,17 @@ pub(crate) fn width() -> Option<usize> {
 
 /// Writes to standard output, at once.
 pub(crate) fn stdout(text: &str) {
-    let mut out = std::io::stdout().lock();
     // A reader that has gone, such as `head`, has all that it wanted.
-    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    let _ = try_stdout(text);
+}
+
+/// Writes to standard output, at once.
+///
+/// # Errors
+/// Nobody reads it.
+pub(crate) fn try_stdout(text: &str) -> std::io::Result<()> {
+    let mut out = std::io::stdout().lock();
+    out.write_all(text.as_bytes()).and_then(|()| out.flush())
 }
 
 /// Writes to standard error.

@@ -20,7 +20,8 @@ const WAITS: (Duration, Duration) = (Duration::from_millis(250), Duration::from_
 
 /// Returns when the strategy has said all that it ever will.
 pub(super) async fn run(node: Node, state: Arc<State>, id: TopologyId, strategy: AnyStrategy) {
-    let local = Local { node: node.name().clone(), epmd_port: node.settings().ports.epmd() };
+    let epmd_port = node.settings().ports.epmd();
+    let local = Local { node: node.name().clone(), epmd_port, announce: true };
     let mut backoff = Backoff::new(WAITS.0, WAITS.1, random_u32);
     loop {
         // What an earlier run left behind must not speak for this one.

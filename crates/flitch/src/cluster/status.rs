@@ -137,7 +137,7 @@ pub struct WaitError {
     pub wanted: usize,
     /// How many were up.
     pub up: usize,
-    /// For how long was waited.
+    /// For how long was waited; not at all, if it is no time.
     pub patience: Duration,
     /// What is with the peers.
     pub peers: Vec<PeerStatus>,
@@ -153,7 +153,10 @@ impl WaitError {
 impl fmt::Display for WaitError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { wanted, up, patience, .. } = self;
-        write!(f, "{up} of {wanted} peers are up after {patience:?}")?;
+        write!(f, "{up} of {wanted} peers are up")?;
+        if !patience.is_zero() {
+            write!(f, " after {patience:?}")?;
+        }
         for topology in &self.topologies {
             match &topology.problem {
                 Some(problem) => write!(f, "; topology {}: {problem}", topology.name)?,

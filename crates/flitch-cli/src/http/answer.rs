@@ -1,0 +1,70 @@
+//! What is answered to which request. No socket here.
+
+use http_body_util::Full;
+use hyper::body::Bytes;
+use hyper::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
+use hyper::{Method, Request, Response, StatusCode};
+
+use super::health::Health;
+
+/// The answer to a request. To HEAD it is the same, and the server leaves the body out.
+pub(super) fn answer<B>(request: &Request<B>, health: &Health) -> Response<Full<Bytes>> {
+    let page = match request.uri().path() {
+        "/livez" => livez,
+        "/readyz" => readyz,
+        _ => return text(StatusCode::NOT_FOUND, "there are /livez and /readyz"),
+    };
+    if ![Method::GET, Method::HEAD].contains(request.method()) {
+        let mut refusal = text(StatusCode::METHOD_NOT_ALLOWED, "GET and HEAD are answered");
+        refusal.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
+        return refusal;
+    }
+    page(health)
+}
+
+/// Who can answer is alive. That peers are away is no reason to be killed.
+fn livez(_: &Health) -> Response<Full<Bytes>> {
+    text(StatusCode::OK, "alive")
+}
+
+fn readyz(health: &Health) -> Response<Full<Bytes>> {
+    let readiness = health.readiness();
+    let status = if readiness.is_ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    text(status, &readiness.words)
+}
+
+fn text(status: StatusCode, words: &str) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(Bytes::from(format!("{words}\n"))));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn status(method: &str, path: &str) -> StatusCode {
+        let request = Request::builder().method(method).uri(path).body(()).unwrap();
+        answer(&request, &Health::starting()).status()
+    }
+
+    #[test]
+    fn a_starting_node_is_alive_and_not_ready() {
+        assert_eq!(status("GET", "/livez"), StatusCode::OK);
+        assert_eq!(status("HEAD", "/livez?verbose"), StatusCode::OK);
+        assert_eq!(status("GET", "/readyz"), StatusCode::SERVICE_UNAVAILABLE);
+    }
+
+    #[test]
+    fn what_is_no_page_is_not_found_and_what_is_no_question_is_not_allowed() {
+        for path in ["/", "/livez/", "/LIVEZ", "/metrics", "*", "/%2e%2e/livez"] {
+            assert_eq!(status("GET", path), StatusCode::NOT_FOUND, "{path}");
+        }
+        for method in ["POST", "PUT", "DELETE", "OPTIONS", "BREW"] {
+            assert_eq!(status(method, "/readyz"), StatusCode::METHOD_NOT_ALLOWED, "{method}");
+        }
+    }
+}
