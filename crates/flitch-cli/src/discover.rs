@@ -27,7 +27,7 @@ pub(crate) enum State {
     /// It should be connected.
     Wanted,
     /// It is on the way out.
-    Leaving,
+    Unready,
     /// A complete answer is without it.
     Gone,
 }
@@ -58,7 +58,7 @@ impl State {
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Wanted => "wanted",
-            Self::Leaving => "leaving",
+            Self::Unready => "unready",
             Self::Gone => "gone",
         }
     }
@@ -85,19 +85,19 @@ impl Sight {
     /// Takes what the strategy says; gives what is new in it.
     pub(crate) fn observe(&mut self, observation: Observation) -> Vec<Change> {
         let is_complete = observation.is_complete();
-        let Observation { peers, leaving, problems } = observation;
+        let Observation { peers, unready, problems } = observation;
         let mut changes = Vec::new();
         if is_complete {
             let gone: Vec<_> = self.nodes.keys().cloned().collect();
-            for node in gone.into_iter().filter(|it| !peers.contains(it) && !leaving.contains(it)) {
+            for node in gone.into_iter().filter(|it| !peers.contains(it) && !unready.contains(it)) {
                 self.nodes.remove(&node);
                 changes.push(Change::Node(node, State::Gone));
             }
         }
-        let leaving = leaving.into_iter().filter(|node| !peers.contains(node));
-        let leaving: Vec<_> = leaving.map(|node| (node, State::Leaving)).collect();
+        let unready = unready.into_iter().filter(|node| !peers.contains(node));
+        let unready: Vec<_> = unready.map(|node| (node, State::Unready)).collect();
         let wanted = peers.into_iter().map(|node| (node, State::Wanted));
-        for (node, state) in wanted.chain(leaving) {
+        for (node, state) in wanted.chain(unready) {
             let is_known = self.nodes.contains_key(&node);
             if (is_known || self.nodes.len() < MOST)
                 && self.nodes.insert(node.clone(), state) != Some(state)
@@ -147,8 +147,8 @@ mod tests {
         names.iter().map(|name| name.parse().unwrap()).collect()
     }
 
-    fn seen(peers: &[&str], leaving: &[&str]) -> Observation {
-        Observation { peers: names(peers), leaving: names(leaving), problems: Vec::new() }
+    fn seen(peers: &[&str], unready: &[&str]) -> Observation {
+        Observation { peers: names(peers), unready: names(unready), problems: Vec::new() }
     }
 
     fn problem(kind: Problem) -> DiscoveryError {
@@ -170,7 +170,7 @@ mod tests {
         let both = [node("a@h", State::Wanted), node("b@h", State::Wanted), Change::Complete];
         assert_eq!(first, both);
         assert_eq!(sight.observe(seen(&["a@h", "b@h"], &[])), []);
-        assert_eq!(sight.observe(seen(&["a@h"], &["b@h"])), [node("b@h", State::Leaving)]);
+        assert_eq!(sight.observe(seen(&["a@h"], &["b@h"])), [node("b@h", State::Unready)]);
         assert_eq!(sight.observe(seen(&["a@h"], &[])), [node("b@h", State::Gone)]);
     }
 

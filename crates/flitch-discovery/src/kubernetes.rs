@@ -49,7 +49,7 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(15);
 /// Whom Kubernetes publishes: `ready`, which is everybody behind a service with
 /// `publishNotReadyAddresses`. Nodes have to find each other before they are ready, so a headless
 /// service for the cluster wants that. Who is not published, or terminates, is
-/// [leaving](crate::Observation::leaving): not dialled, and not lost either, since readiness is
+/// [unready](crate::Observation::unready): not dialled, and not lost either, since readiness is
 /// about traffic and not about who lives. Of pods it is all that have an address and have not run
 /// to their end, ready or not, as in libcluster.
 ///

@@ -45,8 +45,8 @@ pub enum Change {
 pub enum Presence {
     /// It should be connected.
     Wanted,
-    /// It is on the way out, and is not dialled.
-    Leaving,
+    /// It is not ready, and is not dialled.
+    Unready,
 }
 
 #[derive(Debug)]
@@ -79,9 +79,9 @@ impl Roster {
     pub fn observe(&mut self, observation: &Observation, now: Instant) -> Vec<Change> {
         let mut changes = Vec::new();
         self.left_out = 0;
-        let leaving = observation.leaving.iter().filter(|peer| !observation.peers.contains(*peer));
+        let unready = observation.unready.iter().filter(|peer| !observation.peers.contains(*peer));
         let seen = observation.peers.iter().map(|peer| (peer, Presence::Wanted));
-        for (name, presence) in seen.chain(leaving.map(|peer| (peer, Presence::Leaving))) {
+        for (name, presence) in seen.chain(unready.map(|peer| (peer, Presence::Unready))) {
             if !self.see(name, presence, &mut changes) {
                 self.left_out += 1;
             }
@@ -89,7 +89,7 @@ impl Roster {
         self.is_complete = observation.is_complete() && self.left_out == 0;
         if self.is_complete {
             for (name, peer) in &mut self.peers {
-                if !observation.peers.contains(name) && !observation.leaving.contains(name) {
+                if !observation.peers.contains(name) && !observation.unready.contains(name) {
                     peer.missing.get_or_insert(now);
                 }
             }
@@ -191,8 +191,8 @@ mod tests {
         Observation { problems, ..all(numbers) }
     }
 
-    fn leaving(there: &[u32], leaving: &[u32]) -> Observation {
-        Observation { leaving: leaving.iter().copied().map(name).collect(), ..all(there) }
+    fn unready(there: &[u32], unready: &[u32]) -> Observation {
+        Observation { unready: unready.iter().copied().map(name).collect(), ..all(there) }
     }
 
     /// A roster that has seen these, and the time of that.
@@ -284,15 +284,15 @@ mod tests {
     }
 
     #[test]
-    fn who_is_leaving_is_neither_dialled_nor_lost_before_it_is_gone() {
+    fn who_is_unready_is_neither_dialled_nor_lost_before_it_is_gone() {
         let (mut roster, now) = seen(Patience::DEFAULT, &[1, 2]);
-        assert_eq!(roster.observe(&leaving(&[2], &[1]), now), []);
-        assert_eq!(roster.presence(&name(1)), Some(Presence::Leaving));
+        assert_eq!(roster.observe(&unready(&[2], &[1]), now), []);
+        assert_eq!(roster.presence(&name(1)), Some(Presence::Unready));
         assert_eq!(roster.pass(now + 3600 * SECOND), []);
         roster.observe(&all(&[2]), now + 3600 * SECOND);
         assert_eq!(roster.pass(now + 3610 * SECOND), lost(1));
         // Two slices may tell different things of one pod for a moment.
-        roster.observe(&leaving(&[2], &[2]), now);
+        roster.observe(&unready(&[2], &[2]), now);
         assert_eq!(roster.presence(&name(2)), Some(Presence::Wanted));
     }
 

@@ -134,7 +134,7 @@ impl Sightings {
     /// Anything else that can be seen.
     pub fn tell(&self, mut observation: Observation) {
         observation.peers.remove(&self.local.node);
-        observation.leaving.remove(&self.local.node);
+        observation.unready.remove(&self.local.node);
         (self.tell)(observation);
     }
 }
@@ -150,8 +150,9 @@ impl fmt::Debug for Sightings {
 pub struct Observation {
     /// Who should be connected.
     pub peers: BTreeSet<NodeName>,
-    /// Who is on the way out: not dialled any more, and not lost before it is gone.
-    pub leaving: BTreeSet<NodeName>,
+    /// Who is there and is not ready: it starts, or is on the way out. Such a peer is not dialled,
+    /// and is not lost either.
+    pub unready: BTreeSet<NodeName>,
     /// Why this may not be all. With none, it is: whoever is not named is not there.
     pub problems: Vec<DiscoveryError>,
 }

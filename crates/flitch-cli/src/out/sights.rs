@@ -132,7 +132,7 @@ struct Topology<'a> {
     strategy: &'a str,
     answer: &'static str,
     wanted: Vec<&'a str>,
-    leaving: Vec<&'a str>,
+    unready: Vec<&'a str>,
     problems: Vec<Problem<'a>>,
 }
 
@@ -159,7 +159,7 @@ impl<'a> Topology<'a> {
             strategy: &sight.strategy,
             answer: sight.answer.as_str(),
             wanted: names(State::Wanted),
-            leaving: names(State::Leaving),
+            unready: names(State::Unready),
             problems: sight.problems.iter().map(Problem::of).collect(),
         }
     }
@@ -210,7 +210,7 @@ mod tests {
         let mut sight = Sight::new("k8s", "Kubernetes");
         sight.observe(Observation {
             peers: ["app@10.0.0.5".parse().unwrap()].into(),
-            leaving: ["app@10.0.0.16".parse().unwrap()].into(),
+            unready: ["app@10.0.0.16".parse().unwrap()].into(),
             problems: vec![DiscoveryError::new(flitch::discovery::Problem::Api, "gone\u{1b}[2J")],
         });
         sight
@@ -221,7 +221,7 @@ mod tests {
         assert_eq!(
             table(&[sight(), Sight::new("dns", "DNSPoll")]),
             "TOPOLOGY  STRATEGY    NODE           STATE\n\
-             k8s       Kubernetes  app@10.0.0.16  leaving\n\
+             k8s       Kubernetes  app@10.0.0.16  unready\n\
              k8s       Kubernetes  app@10.0.0.5   wanted\n\
              dns       DNSPoll     -              no answer in time\n"
         );
@@ -252,7 +252,7 @@ mod tests {
         assert_eq!(json["name"], "me@10.0.0.1");
         let topology = &json["topologies"][0];
         assert_eq!(topology["answer"], "partial");
-        assert_eq!(topology["leaving"], serde_json::json!(["app@10.0.0.16"]));
+        assert_eq!(topology["unready"], serde_json::json!(["app@10.0.0.16"]));
         assert_eq!(topology["problems"][0]["problem"], "api");
     }
 }

@@ -24,7 +24,7 @@ pub(crate) struct Found {
     /// To be dialled.
     pub(crate) up: Vec<Place>,
     /// Neither to be dialled nor lost.
-    pub(crate) leaving: Vec<Place>,
+    pub(crate) unready: Vec<Place>,
     pub(crate) problems: Vec<DiscoveryError>,
 }
 
@@ -52,7 +52,7 @@ impl Hosts {
         let mut found = Found::default();
         for (host, (ips, dial)) in places {
             let place = Place { host, addresses: ips.into_iter().collect() };
-            if dial { found.up.push(place) } else { found.leaving.push(place) }
+            if dial { found.up.push(place) } else { found.unready.push(place) }
         }
         found.problems.extend(nameless.first().map(|ip| no_hostname(*ip, nameless.len())));
         found
@@ -182,7 +182,7 @@ mod tests {
         ];
         let found = Hosts::new(Mode::Ip, None, "d".into(), "x").of(&pods);
         assert_eq!(found.up, [Place::at("10.244.0.5".parse().unwrap())]);
-        assert_eq!(found.leaving, [Place::at("10.244.0.6".parse().unwrap())]);
+        assert_eq!(found.unready, [Place::at("10.244.0.6".parse().unwrap())]);
     }
 
     #[test]

@@ -107,13 +107,13 @@ impl Voice {
 
     async fn observe(&self, seen: &[Seen]) -> Observation {
         let local = self.sightings.local();
-        let Found { up, leaving, problems } =
+        let Found { up, unready, problems } =
             self.hosts.of(seen.iter().flat_map(|seen| &seen.addresses));
         let mut observation = Observation { problems, ..Observation::default() };
         super::naming::name(&self.naming, up, local, &mut observation).await;
         let mut going = Observation::default();
-        super::naming::name(&self.naming, leaving, local, &mut going).await;
-        observation.leaving = going.peers;
+        super::naming::name(&self.naming, unready, local, &mut going).await;
+        observation.unready = going.peers;
         observation.problems.extend(going.problems);
         observation.problems.extend(seen.iter().flat_map(|seen| seen.problems.iter().cloned()));
         // EPMDs answer in any order, and the same trouble is to look the same.

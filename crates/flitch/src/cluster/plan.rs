@@ -65,7 +65,7 @@ enum State {
     Dialling,
     /// Not to be dialled before.
     Waiting(Instant),
-    /// Nobody wants it dialled: it leaves, or it is lost.
+    /// Nobody wants it dialled: it is not ready, or it is lost.
     Resting,
 }
 
@@ -293,16 +293,16 @@ impl Plan {
         self.dial_due(now);
     }
 
-    /// Lets a peer rest that is leaving, dials again one that came back, and forgets one that is
+    /// Lets a peer rest that is not ready, dials again one that came back, and forgets one that is
     /// neither seen nor connected.
     fn review_one(&mut self, name: &NodeName, now: Instant) {
         let Some(state) = self.peers.get(name).map(|peer| peer.state) else { return };
         match (self.presence(name), state) {
             (_, State::Up | State::Dialling)
             | (Some(Presence::Wanted), State::Waiting(_))
-            | (Some(Presence::Leaving), State::Resting) => {}
+            | (Some(Presence::Unready), State::Resting) => {}
             (Some(Presence::Wanted), State::Resting) => self.set(name, State::Waiting(now), now),
-            (Some(Presence::Leaving), State::Waiting(_)) => self.set(name, State::Resting, now),
+            (Some(Presence::Unready), State::Waiting(_)) => self.set(name, State::Resting, now),
             (None, _) => {
                 self.set(name, State::Resting, now);
                 self.peers.remove(name);
@@ -387,7 +387,7 @@ impl Peer {
             State::Waiting(until) => {
                 PeerState::Waiting { failures, error, next: until.saturating_duration_since(now) }
             }
-            State::Resting => PeerState::Leaving,
+            State::Resting => PeerState::Unready,
         }
     }
 }

@@ -76,8 +76,8 @@ pub enum PeerState {
         /// In how much time.
         next: Duration,
     },
-    /// Its topology says that it is on the way out, so it is not dialled.
-    Leaving,
+    /// Its topology says that it is there and not ready, so it is not dialled.
+    Unready,
 }
 
 impl PeerState {
@@ -88,7 +88,7 @@ impl PeerState {
             Self::Up => "up",
             Self::Dialling { .. } => "dialling",
             Self::Waiting { .. } => "waiting",
-            Self::Leaving => "leaving",
+            Self::Unready => "unready",
         }
     }
 
@@ -97,7 +97,7 @@ impl PeerState {
     pub fn error(&self) -> Option<&DialError> {
         match self {
             Self::Dialling { error, .. } | Self::Waiting { error, .. } => error.as_ref(),
-            Self::Up | Self::Leaving => None,
+            Self::Up | Self::Unready => None,
         }
     }
 }

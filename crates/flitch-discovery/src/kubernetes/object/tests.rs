@@ -20,7 +20,7 @@ fn shown(objects: &[Object]) -> Vec<String> {
 }
 
 #[test]
-fn a_published_pod_is_found_before_it_is_ready_and_a_terminating_one_is_leaving() {
+fn a_published_pod_is_found_before_it_is_ready_and_a_terminating_one_is_unready() {
     let page = Page::read(Resource::EndpointSlices, &recorded("slices.json")).unwrap();
     assert_eq!(
         shown(&page.objects),

@@ -32,9 +32,9 @@ impl Bench {
         self.observe(id, &Observation { peers, problems, ..Observation::default() });
     }
 
-    fn sees_leave(&mut self, id: TopologyId, names: &[&str]) {
-        let leaving = names.iter().map(|name| node(name)).collect();
-        self.observe(id, &Observation { leaving, ..Observation::default() });
+    fn sees_unready(&mut self, id: TopologyId, names: &[&str]) {
+        let unready = names.iter().map(|name| node(name)).collect();
+        self.observe(id, &Observation { unready, ..Observation::default() });
     }
 
     fn observe(&mut self, id: TopologyId, observation: &Observation) {
@@ -221,13 +221,13 @@ fn who_is_seen_by_another_topology_is_not_disconnected() {
 }
 
 #[test]
-fn who_is_leaving_is_not_dialled_and_is_again_when_it_stays() {
+fn who_is_unready_is_not_dialled_and_is_again_when_it_stays() {
     let (mut bench, id) = with_one_up(None);
-    bench.sees_leave(id, &["a"]);
+    bench.sees_unready(id, &["a"]);
     bench.goes("a");
     bench.after(3600 * SECOND);
     assert_eq!(bench.done(), ["a down, connection closed"]);
-    assert_eq!(bench.state("a"), Some("leaving"));
+    assert_eq!(bench.state("a"), Some("unready"));
     bench.sees(id, &["a"]);
     assert_eq!(bench.done(), ["dial a for t"]);
 }
@@ -238,7 +238,7 @@ fn who_starts_to_leave_while_it_waits_is_not_dialled_any_more() {
     let id = bench.join("t", None);
     bench.sees(id, &["a"]);
     bench.refused("a");
-    bench.sees_leave(id, &["a"]);
+    bench.sees_unready(id, &["a"]);
     bench.after(3600 * SECOND);
     assert_eq!(bench.done(), ["a discovered", "dial a for t", "a failed, news"]);
 }
