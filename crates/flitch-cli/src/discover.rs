@@ -122,7 +122,7 @@ impl Sight {
     /// Whether waiting any longer brings nothing better: who has begun to listen only now does not
     /// know all, and that passes by itself.
     pub(crate) fn is_hopeless(&self) -> bool {
-        self.problems.iter().any(|problem| problem.problem != Problem::Other)
+        self.problems.iter().any(|problem| problem.problem != Problem::Early)
     }
 }
 
@@ -188,7 +188,7 @@ mod tests {
     #[test]
     fn who_has_only_begun_to_listen_is_given_time() {
         let mut sight = Sight::new("t", "Gossip");
-        sight.observe(doubtful(&[], Problem::Other));
+        sight.observe(doubtful(&[], Problem::Early));
         assert!(!sight.is_hopeless());
         sight.observe(doubtful(&[], Problem::Forbidden));
         assert!(sight.is_hopeless());

@@ -191,6 +191,8 @@ pub enum Problem {
     Forbidden,
     /// Something answers that is no answer.
     Garbage,
+    /// Nothing is wrong: it is too early to know whether that is all.
+    Early,
     /// Everything else: files, sockets, strategies of one's own.
     Other,
 }
@@ -225,6 +227,7 @@ impl Problem {
             Self::Api => "api",
             Self::Forbidden => "forbidden",
             Self::Garbage => "garbage",
+            Self::Early => "early",
             Self::Other => "other",
         }
     }

@@ -6,9 +6,10 @@
 //! GenServer.call(orders, {:contents})
 //! ```
 //!
-//! `RELEASE_NODE=worker@127.0.0.1 RELEASE_COOKIE=… cargo run --example orders [PEER…]`
+//! `RELEASE_NODE=worker@127.0.0.1 RELEASE_COOKIE=… cargo run --example orders`; whom it joins, a
+//! `flitch.toml` says, or `FLITCH_NODE__CONNECT="['app@127.0.0.1']"`.
 
-use flitch::{Caller, Cookie, GenServer, Node, NodeName};
+use flitch::{Caller, Config, GenServer};
 use serde::{Deserialize, Serialize};
 
 #[derive(Serialize, Deserialize, Clone)]
@@ -51,13 +52,10 @@ impl GenServer for Order {
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     tracing_subscriber::fmt().init();
-    let node = Node::builder(std::env::var("RELEASE_NODE")?.parse()?)
-        .cookie(Cookie::from_env("RELEASE_COOKIE")?)
-        .start()
-        .await?;
+    let config = Config::load(None)?; // flitch.toml, and the environment over it
+    let node = config.builder()?.start().await?;
     node.spawn(Order::default()).register("orders")?;
-    let peers: Result<Vec<NodeName>, _> = std::env::args().skip(1).map(|it| it.parse()).collect();
-    node.join(peers?);
+    config.join(&node)?; // find the others as libcluster does, and stay connected
     tokio::signal::ctrl_c().await?;
     node.shutdown().await; // stop discovery, leave EPMD, finish calls, close links
     Ok(())

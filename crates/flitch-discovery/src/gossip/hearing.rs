@@ -171,7 +171,8 @@ impl Hearing {
                  leave if_addr at 0.0.0.0, and check multicast_if, multicast_addr and firewalls",
             )
         } else if listening < SETTLED || self.heard_own.is_none() {
-            other("gossip has begun to listen only now, and may not have heard everybody")
+            let said = "gossip has begun to listen only now, and may not have heard everybody";
+            Some(DiscoveryError::new(Problem::Early, said))
         } else {
             None
         }

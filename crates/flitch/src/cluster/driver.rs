@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use flitch_discovery::Problem;
 use flitch_name::NodeName;
 use tokio::sync::broadcast::{self, error::RecvError};
 use tokio::task::JoinSet;
@@ -145,6 +146,9 @@ impl Driver {
                 }
                 Effect::Failed(peer, error, false) => {
                     tracing::debug!(%peer, %error, "cannot connect");
+                }
+                Effect::Trouble(topology, Some(problem)) if problem.problem == Problem::Early => {
+                    tracing::debug!(topology, %problem, "discovery has no complete answer yet");
                 }
                 Effect::Trouble(topology, Some(problem)) => {
                     let kind = problem.problem.as_str();
