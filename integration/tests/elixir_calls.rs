@@ -65,7 +65,8 @@ fn info_tells_version_uptime_peers_and_traffic() {
     a.expect(&info, "true");
     a.expect("info.version =~ ~r/^\\d+\\.\\d+\\.\\d+/", "true");
     a.expect("is_integer(info.uptime) and info.uptime in 0..60", "true");
-    a.expect("info.nodes == [node()]", "true");
+    a.expect("info.nodes == [node()] and info.peers == %{}", "true");
+    a.expect("{info.peers, info.topologies} == {%{}, %{}}", "true");
     a.expect("is_integer(info.messages_in) and info.messages_in > 0", "true");
     a.expect("is_integer(info.messages_out) and info.messages_out >= 0", "true");
     a.expect("is_pid(info.pid) and node(info.pid)", &worker.atom());

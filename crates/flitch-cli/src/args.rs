@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::Result;
 use clap::error::ErrorKind;
 use clap::{Parser, Subcommand, ValueEnum};
-use flitch::config::Ports;
+use flitch::config::{Ports, Seconds};
 use flitch::{NodeName, NodePattern};
 
 use crate::epmd_args::EpmdArgs;
@@ -114,8 +114,8 @@ pub(crate) struct NodeArgs {
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     pub(crate) net_setuptime: Option<Duration>,
     /// How long calls in flight may take when the node shuts down [default: 3]
-    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
-    pub(crate) drain: Option<Duration>,
+    #[arg(long, value_name = "SECONDS")]
+    pub(crate) drain: Option<Seconds>,
     /// Serve /livez and /readyz there
     #[arg(long, value_name = "IP:PORT")]
     pub(crate) http: Option<SocketAddr>,
@@ -445,14 +445,10 @@ fn setting(text: &str) -> Result<(String, toml::Value), String> {
 }
 
 /// `5` or `0.5`.
-fn seconds(text: &str) -> Result<Duration, String> {
-    /// A year: beyond it, clocks overflow.
-    const MOST: f64 = 31_536_000.0;
-    let seconds: f64 = text.parse().unwrap_or(f64::NAN);
-    if seconds > 0.0 && seconds <= MOST {
-        Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
-    } else {
-        Err("write seconds, such as 5 or 0.5".to_owned())
+fn seconds(text: &str) -> Result<Duration, &'static str> {
+    match text.parse()? {
+        Seconds(Duration::ZERO) => Err("write more than none, such as 5 or 0.5"),
+        Seconds(time) => Ok(time),
     }
 }
 

@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use flitch::config::{EpmdChoice, Ports};
+use flitch::config::{EpmdChoice, Ports, Seconds};
 use flitch::etf::text::{self, Syntax};
 use flitch::{Atom, Config, NodeName, Term};
 
@@ -38,7 +38,7 @@ pub(crate) fn node(args: NodeArgs, mut config: Config) -> Result<Config, Failure
     node.visible |= args.visible;
     node.net_ticktime = args.net_ticktime.or(node.net_ticktime);
     node.net_setuptime = args.net_setuptime.or(node.net_setuptime);
-    node.drain = args.drain.or(node.drain);
+    node.drain = args.drain.map(|Seconds(time)| time).or(node.drain);
     replace(&mut node.bind, args.bind);
     replace(&mut node.connect, args.connect);
     replace(&mut node.allow, args.allow);

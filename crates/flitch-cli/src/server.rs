@@ -34,10 +34,24 @@ impl Flitch {
         let info = self.node.info();
         let node = |name: &flitch::NodeName| Atom::new(name.as_str()).ok().map(Term::from);
         let nodes: Vec<Term> = self.node.peers_up().iter().filter_map(node).collect();
+        let cluster = self.node.cluster();
+        let peers = cluster.peers().into_iter().filter_map(|peer| {
+            let state = peer.state.to_string();
+            Some((Term::from(Atom::new(peer.node.as_str()).ok()?), Term::from(state.as_str())))
+        });
+        let topologies = cluster.topologies().into_iter().map(|topology| {
+            let said = match &topology.problem {
+                Some(problem) => problem.to_string(),
+                None => format!("sees {}", topology.peers.len()),
+            };
+            (Term::from(topology.name.as_str()), Term::from(said.as_str()))
+        });
         Map::from_iter([
             (Term::atom("version"), Term::from(env!("CARGO_PKG_VERSION"))),
             (Term::atom("uptime"), info.uptime.as_secs().into()),
             (Term::atom("nodes"), nodes.into()),
+            (Term::atom("peers"), peers.collect::<Map>().into()),
+            (Term::atom("topologies"), topologies.collect::<Map>().into()),
             (Term::atom("messages_in"), info.messages_in.into()),
             (Term::atom("messages_out"), info.messages_out.into()),
             (Term::atom("pid"), self.node.whereis(NAME).into()),

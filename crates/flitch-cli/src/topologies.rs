@@ -4,7 +4,7 @@ use std::path::Path;
 
 use flitch::discovery::topology::TopologyError;
 use flitch::discovery::{AnyStrategy, topology};
-use flitch::{Config, ConfigError};
+use flitch::{Config, ConfigError, Topology};
 use toml::Table;
 
 use crate::failure::Failure;
@@ -30,10 +30,10 @@ pub(crate) fn strategy(name: &str, config: Table) -> Result<AnyStrategy, Topolog
 /// What is wrong with the configuration, and what is allowed.
 pub(crate) fn configured(file: Option<&Path>) -> Result<Vec<Named>, Failure> {
     let config = Config::load(file).map_err(|error: ConfigError| Failure::from(&error))?;
-    let named = config.topologies.into_iter().map(|(name, section)| {
-        let strategy = strategy(&section.strategy, section.config)
-            .map_err(|error| Failure::usage(format!("topologies.{name}: {error}")))?;
-        Ok(Named { name, strategy })
-    });
-    named.collect()
+    let topologies = config.topologies().map_err(|error| Failure::from(&error))?;
+    let named = |topology: Topology| Named {
+        name: topology.name().to_owned(),
+        strategy: topology.strategy().clone(),
+    };
+    Ok(topologies.into_iter().map(named).collect())
 }

@@ -15,6 +15,9 @@
 mod fields;
 mod near;
 
+pub use fields::of as fields_of;
+pub use near::nearest;
+
 use serde::de::DeserializeOwned;
 use toml::Table;
 

@@ -36,12 +36,15 @@ impl Cookie {
     /// The variable is not set, or holds no cookie.
     pub fn from_env(variable: &'static str) -> Result<Self, CookieError> {
         match std::env::var(variable) {
-            Ok(text) => match handshake::Cookie::new(text.trim_end_matches(['\r', '\n'])) {
-                Ok(cookie) => Ok(Self(cookie)),
-                Err(source) => Err(CookieError::Unusable { from: variable, source }),
-            },
+            Ok(text) => Self::in_variable(variable, &text),
             Err(_) => Err(CookieError::NotSet { variable }),
         }
+    }
+
+    /// The cookie that a variable holds.
+    pub(crate) fn in_variable(variable: &'static str, text: &str) -> Result<Self, CookieError> {
+        let cookie = handshake::Cookie::new(text.trim_end_matches(['\r', '\n']));
+        cookie.map(Self).map_err(|source| CookieError::Unusable { from: variable, source })
     }
 
     /// The first line of a file that only its owner may read, as a BEAM demands it. One of root's
@@ -90,7 +93,7 @@ impl Cookie {
         Self::from_home()
     }
 
-    fn from_home() -> Result<Self, CookieError> {
+    pub(crate) fn from_home() -> Result<Self, CookieError> {
         let home = std::env::var_os("HOME").filter(|home| !home.is_empty());
         let home = home.map(PathBuf::from).ok_or(CookieError::NoHome)?;
         let path = home.join(".erlang.cookie");

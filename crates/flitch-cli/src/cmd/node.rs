@@ -17,6 +17,8 @@ pub(crate) fn run(args: NodeArgs) -> Result<ExitCode> {
     let format = args.log_format;
     let config = Config::load(args.config.as_deref()).map_err(|error| Failure::from(&error))?;
     let config = config::node(args, config)?;
+    // All that can be said of it before anything is started, the topologies included.
+    config.check().map_err(|error| Failure::from(&error))?;
     crate::log::start(format, LevelFilter::INFO)?;
     crate::limits::raise_descriptors();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();

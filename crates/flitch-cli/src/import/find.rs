@@ -79,8 +79,8 @@ fn bare<'t>(tokens: &'t [Token<'t>]) -> Vec<Found<'t>> {
         let name = "cluster".to_owned();
         return vec![Found { name, strategy: None, entries: listed, line }];
     }
-    let is_topology =
-        |entry: &Entry<'_>| entry.value.iter().any(|token| token.is(Kind::Key, "strategy"));
+    let says = |token: &Token<'_>| token.is(Kind::Key, "strategy") || token.text == ":strategy";
+    let is_topology = |entry: &Entry<'_>| entry.value.iter().any(says);
     if listed.iter().any(is_topology) {
         listed.into_iter().map(topology).collect()
     } else {

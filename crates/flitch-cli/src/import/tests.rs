@@ -304,3 +304,10 @@ fn any_text_is_read_without_harm() {
         import(&format!("topologies: {}", "[a: ".repeat(depth)));
     }
 }
+
+#[test]
+fn a_list_alone_may_be_written_in_tuples() {
+    let source = "[{:k8s, [{:strategy, Cluster.Strategy.Kubernetes.DNS}, {:config, [{:service, \
+                  \"shop-nodes\"}, {:application_name, \"shop\"}, {:polling_interval, 10_000}]}]}]";
+    assert_eq!(whole(source), DNS);
+}

@@ -5,7 +5,8 @@ use serde::de::{DeserializeOwned, Deserializer, Visitor};
 use serde::forward_to_deserialize_any;
 
 /// The names of a struct's fields, as serde reads them; none, if it is no struct.
-pub(super) fn of<T: DeserializeOwned>() -> &'static [&'static str] {
+#[must_use]
+pub fn of<T: DeserializeOwned>() -> &'static [&'static str] {
     let mut fields: &'static [&'static str] = &[];
     // It has nothing to give, so it always fails; but it was told the fields before.
     let _ = T::deserialize(Listens(&mut fields));

@@ -1,7 +1,8 @@
 //! Which of the allowed words somebody may have meant.
 
 /// The word that takes the fewest changes to become, if they are few for its length.
-pub(super) fn nearest(given: &str, words: &[&'static str]) -> Option<&'static str> {
+#[must_use]
+pub fn nearest(given: &str, words: &[&'static str]) -> Option<&'static str> {
     let given: Vec<char> = given.chars().take(64).map(|c| c.to_ascii_lowercase()).collect();
     let far = |word: &&str| distance(&given, &word.to_ascii_lowercase());
     let nearest = *words.iter().min_by_key(|word| far(word))?;

@@ -41,6 +41,18 @@ impl Topology {
         self
     }
 
+    /// What it is called.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// What finds its peers.
+    #[must_use]
+    pub fn strategy(&self) -> &AnyStrategy {
+        &self.strategy
+    }
+
     /// Connects, disconnects and lists by something else than the node.
     pub fn links(mut self, links: impl Links) -> Self {
         self.links = Some(Arc::new(links));

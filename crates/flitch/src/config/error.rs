@@ -1,7 +1,7 @@
 //! What is wrong with a configuration, where, and what to write instead.
 
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use flitch_name::NameError;
 
@@ -23,6 +23,11 @@ enum Kind {
     Name(NameError),
 }
 
+/// What somebody is told who writes a cookie where everything else is written.
+pub(super) const NO_COOKIE: &str = "a cookie does not belong into a configuration: put it into a \
+                                    file that only you can read, and give cookie_file, or set \
+                                    RELEASE_COOKIE";
+
 /// Where something is written.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Place {
@@ -34,33 +39,15 @@ pub(super) struct Place {
 
 impl ConfigError {
     pub(super) fn at(place: Place, message: &str) -> Self {
-        let is_secret = place.key.as_deref().is_some_and(|key| key.ends_with("secret"));
-        let message =
-            if is_secret { "it has to be text (its value is not shown)" } else { message };
         Self { place, kind: Kind::Words(message.trim_end().to_owned()) }
     }
 
-    pub(super) fn file(path: &Path, message: &str) -> Self {
-        Self::at(Place { file: Some(path.to_owned()), ..Place::default() }, message)
+    pub(super) fn name(place: Place, error: NameError) -> Self {
+        Self { place, kind: Kind::Name(error) }
     }
 
-    pub(super) fn variable(variable: &str, message: &str) -> Self {
-        Self::at(Place { variable: Some(variable.to_owned()), ..Place::default() }, message)
-    }
-
-    /// Of a key that need not be written anywhere.
-    pub(super) fn of_key(key: &str, message: &str) -> Self {
-        let mut error = Self::at(Place::default(), message);
-        error.place.key = Some(key.to_owned());
-        error
-    }
-
-    pub(super) fn name(error: &NameError) -> Self {
-        Self { kind: Kind::Name(error.clone()), ..Self::of_key("node.name", "") }
-    }
-
-    pub(super) fn peer(error: ConnectError) -> Self {
-        Self { kind: Kind::Peer(Box::new(error)), ..Self::of_key("node.connect", "") }
+    pub(super) fn peer(place: Place, error: ConnectError) -> Self {
+        Self { place, kind: Kind::Peer(Box::new(error)) }
     }
 
     /// The key, such as `topologies.beam.config.polling_interval`.

@@ -26,13 +26,16 @@ mod place;
 mod read;
 mod sections;
 
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use flitch_discovery::topology::strategy;
 use flitch_name::{NameKind, NodeName};
 
 pub use error::ConfigError;
-pub use sections::{ClusterSection, EpmdChoice, HttpSection, NodeSection, Ports, TopologySection};
+pub use sections::{
+    ClusterSection, EpmdChoice, HttpSection, NodeSection, Ports, Seconds, TopologySection,
+};
 
 use crate::builder::NodeBuilder;
 use crate::cluster::Cluster;
@@ -43,6 +46,8 @@ use crate::node::Node;
 use crate::registration::Epmd;
 use crate::route::PeerPort;
 use environment::Environment;
+use error::Place;
+use read::Source;
 
 /// A program's configuration. What the program decides by itself it sets in the sections, before
 /// [`Config::builder`] and [`Config::join`], or in the [`NodeBuilder`].
@@ -57,9 +62,7 @@ pub struct Config {
     pub cluster: ClusterSection,
     /// How it finds its peers, by name.
     pub topologies: Vec<(String, TopologySection)>,
-    /// The file that was read.
-    pub file: Option<PathBuf>,
-    environment: Environment,
+    source: Source,
 }
 
 impl Config {
@@ -83,8 +86,10 @@ impl Config {
             Self::PLACES.iter().map(PathBuf::from).find(|place| place.try_exists().unwrap_or(true))
         });
         let text = match &found {
-            Some(path) => std::fs::read_to_string(path)
-                .map_err(|error| ConfigError::file(path, &format!("cannot be read: {error}")))?,
+            Some(path) => std::fs::read_to_string(path).map_err(|error| {
+                let place = Place { file: Some(path.clone()), ..Place::default() };
+                ConfigError::at(place, &format!("cannot be read: {error}"))
+            })?,
             None => String::new(),
         };
         read::read(&text, found, environment)
@@ -101,26 +106,43 @@ impl Config {
         read::read(text, None, Environment::of(variables))
     }
 
+    /// The file that was read, if there was one.
+    #[must_use]
+    pub fn file(&self) -> Option<&Path> {
+        self.source.file()
+    }
+
     /// The node's name: `[node] name` with `POD_IP` behind it where it has no host.
     ///
     /// # Errors
     /// There is none, or it is not one.
     pub fn name(&self) -> Result<NodeName, ConfigError> {
         let text = self.node.name.as_deref().filter(|name| !name.is_empty());
-        let pod_ip = self.environment.get("POD_IP");
+        let pod_ip = self.source.environment.get("POD_IP");
         let whole = match (text, pod_ip) {
-            (Some(alive), Some(ip)) if !alive.contains('@') => format!("{alive}@{ip}"),
+            (Some(alive), Some(ip)) if !alive.contains('@') => format!("{alive}@{}", address(ip)?),
             (Some(name), _) => name.to_owned(),
             (None, _) => {
-                let message = "the node needs a name: set RELEASE_NODE, or name in [node]";
-                return Err(ConfigError::of_key("node.name", message));
+                let message = "the node needs a name, such as worker@127.0.0.1: set RELEASE_NODE, \
+                               or name in [node] (--name, --sname)";
+                return Err(self.source.error("node.name", message));
             }
         };
         let name = match whole.parse::<NodeName>() {
             Ok(name) if name.kind() == NameKind::Short => NodeName::short(&whole),
             _ => NodeName::long(&whole),
         };
-        name.map_err(|error| ConfigError::name(&error))
+        name.map_err(|error| ConfigError::name(self.source.place("node.name"), error))
+    }
+
+    /// Whether everything goes together, before anything is started.
+    ///
+    /// # Errors
+    /// Says what does not, and what to write instead. Files with cookies are not looked at.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        self.check_peers(&self.name()?)?;
+        self.peer_port()?;
+        self.topologies().map(drop)
     }
 
     /// The node in the making.
@@ -173,7 +195,7 @@ impl Config {
         }
         for (name, section) in &self.topologies {
             let found = strategy(&section.strategy, section.config.clone());
-            let strategy = found.map_err(|error| self.topology_error(name, &error))?;
+            let strategy = found.map_err(|error| self.source.topology_error(name, &error))?;
             let mut topology = Topology::new(name.clone(), strategy);
             if let Some(patience) = section.prune_after {
                 topology = topology.prune_after(patience);
@@ -194,15 +216,18 @@ impl Config {
         Ok(node.cluster())
     }
 
-    /// The environment is stronger than the file, and both are than `~/.erlang.cookie`.
+    /// What the program gives, else a file named by the environment, else a cookie in it, else the
+    /// file that the configuration names, else `~/.erlang.cookie`.
     fn cookie(&self) -> Result<Cookie, ConfigError> {
         let node = &self.node;
-        let is_set = Cookie::VARIABLES.iter().any(|name| self.environment.get(name).is_some());
-        let file = node.cookie_file.as_deref().filter(|_| !is_set || node.cookie_file_first);
-        let variable = || Cookie::VARIABLES.iter().find_map(|name| self.environment.get(name));
-        match (file, variable()) {
-            (None, Some(text)) => Ok(Cookie::new(text)?),
-            (file, _) => Ok(Cookie::find(file)?),
+        let environment = &self.source.environment;
+        let is_first = node.cookie_file_first || environment.source("node.cookie_file").is_some();
+        let of = |variable| Some((variable, environment.get(variable)?));
+        match (&node.cookie_file, Cookie::VARIABLES.into_iter().find_map(of)) {
+            (Some(file), _) if is_first => Ok(Cookie::from_file(file)?),
+            (_, Some((variable, text))) => Ok(Cookie::in_variable(variable, text)?),
+            (Some(file), None) => Ok(Cookie::from_file(file)?),
+            (None, None) => Ok(Cookie::from_home()?),
         }
     }
 
@@ -216,7 +241,7 @@ impl Config {
             (Epmd::None, _, last) if last != 0 && !self.node.peer_port.is_empty() => {
                 Ok(Some(PeerPort::Listed))
             }
-            (Epmd::None, _, _) => Err(ConfigError::of_key(
+            (Epmd::None, _, _) => Err(self.source.error(
                 "node.dist_port",
                 "without EPMD the peers have to know the port: give the one port that all nodes of \
                  the cluster listen on with dist_port (--dist-port, ERL_DIST_PORT), and the ports \
@@ -232,15 +257,58 @@ impl Config {
         if let Some(peer) = node.connect.iter().find(|peer| peer.kind() != name.kind()) {
             let us_long = name.kind() == NameKind::Long;
             let error = ConnectError::Kind { peer: peer.clone(), us: name.clone(), us_long };
-            return Err(ConfigError::peer(error));
+            return Err(ConfigError::peer(self.source.place("node.connect"), error));
         }
         let allowed = |peer| node.allow.is_empty() || node.allow.iter().any(|it| it.matches(peer));
         match node.connect.iter().find(|peer| !allowed(*peer)) {
-            Some(peer) => Err(ConfigError::of_key(
-                "node.connect",
-                &format!("{peer} is not among those of allow (--allow)"),
-            )),
+            Some(peer) => Err(self
+                .source
+                .error("node.connect", &format!("{peer} is not among those of allow (--allow)"))),
             None => Ok(()),
         }
+    }
+}
+
+/// The address of the pod as it stands in a name: without brackets, as a BEAM writes it.
+fn address(pod_ip: &str) -> Result<&str, ConfigError> {
+    let bare = pod_ip.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(pod_ip);
+    if bare.parse::<IpAddr>().is_ok() {
+        return Ok(bare);
+    }
+    let place = Place { variable: Some("POD_IP".to_owned()), ..Place::default() };
+    let message = "is not one IP address, and the host of the node's name is made of it: take \
+                   status.podIP, or one of status.podIPs";
+    Err(ConfigError::at(place, message))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ports(text: &str) -> Result<Option<PeerPort>, ConfigError> {
+        Config::read(text, []).and_then(|config| config.peer_port())
+    }
+
+    #[test]
+    fn without_epmd_the_one_port_is_that_of_the_peers_too() {
+        let fixed = ports("[node]\nepmd = 'none'\ndist_port = 9100").unwrap();
+        assert_eq!(fixed, Some(PeerPort::Fixed(9100)));
+        for port in ["0", "'9100-9105'"] {
+            let error = ports(&format!("[node]\nepmd = 'none'\ndist_port = {port}")).unwrap_err();
+            let said = error.to_string();
+            assert!(said.contains("--dist-port") && said.contains("ERL_DIST_PORT"), "{said}");
+        }
+        let epmd = ports("node.dist_port = 9100").unwrap();
+        assert_eq!(epmd, None, "EPMD knows the ports of the peers");
+    }
+
+    #[test]
+    fn with_ports_by_peer_the_own_one_may_be_any_of_a_range() {
+        let listed = "[node]\nepmd = 'none'\npeer_port = { 'b@*' = 9200 }\n";
+        let range = ports(&format!("{listed}dist_port = '9100-9105'")).unwrap();
+        assert_eq!(range, Some(PeerPort::Listed));
+        let fixed = ports(&format!("{listed}dist_port = '9100'")).unwrap();
+        assert_eq!(fixed, Some(PeerPort::Fixed(9100)));
+        assert!(ports(listed).is_err(), "nobody could know the port");
     }
 }

@@ -22,7 +22,8 @@ pub struct NodeSection {
     /// `RELEASE_NODE` is stronger.
     pub name: Option<String>,
     /// The file with the cookie, for its owner alone. The variables of
-    /// [`Cookie::VARIABLES`](crate::Cookie::VARIABLES) are stronger.
+    /// [`Cookie::VARIABLES`](crate::Cookie::VARIABLES) are stronger, and stronger than those is
+    /// `FLITCH_NODE__COOKIE_FILE`.
     pub cookie_file: Option<PathBuf>,
     /// Whether [`cookie_file`](Self::cookie_file) is stronger than the environment, because the
     /// program gives it. No key of the file.
@@ -55,8 +56,8 @@ pub struct NodeSection {
     /// Seconds.
     #[serde(deserialize_with = "seconds")]
     pub net_setuptime: Option<Duration>,
-    /// Seconds that calls in flight are given when the node shuts down.
-    #[serde(deserialize_with = "seconds")]
+    /// Seconds that calls in flight are given when the node shuts down; 0 is none.
+    #[serde(deserialize_with = "seconds_or_none")]
     pub drain: Option<Duration>,
 }
 
@@ -227,14 +228,42 @@ where
     deserializer.deserialize_map(Table(std::marker::PhantomData))
 }
 
-/// Seconds, such as 60 or 0.5: more than none, and less than a year, beyond which clocks overflow.
-fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
-    const MOST: f64 = 31_536_000.0;
-    let seconds = f64::deserialize(deserializer)?;
-    if !(0.0..=MOST).contains(&seconds) {
-        return Err(D::Error::custom("write seconds, such as 5 or 0.5"));
+/// Seconds, such as 5 or 0.5.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Seconds(pub Duration);
+
+impl Seconds {
+    fn new(seconds: f64) -> Result<Self, &'static str> {
+        /// A year: beyond it, clocks overflow.
+        const MOST: f64 = 31_536_000.0;
+        let time = Duration::try_from_secs_f64(seconds).map_err(|_| Self::FORM)?;
+        if seconds <= MOST { Ok(Self(time)) } else { Err(Self::FORM) }
     }
-    Duration::try_from_secs_f64(seconds).map(Some).map_err(D::Error::custom)
+
+    const FORM: &str = "write seconds, such as 5 or 0.5";
+}
+
+impl FromStr for Seconds {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, &'static str> {
+        Self::new(text.parse().map_err(|_| Self::FORM)?)
+    }
+}
+
+fn seconds_or_none<'de, D>(deserializer: D) -> Result<Option<Duration>, D::Error>
+where
+    D: Deserializer<'de>,
+{
+    Seconds::new(f64::deserialize(deserializer)?).map(|it| Some(it.0)).map_err(D::Error::custom)
+}
+
+/// More than none.
+fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
+    match seconds_or_none(deserializer)? {
+        Some(Duration::ZERO) => Err(D::Error::custom(Seconds::FORM)),
+        time => Ok(time),
+    }
 }
 
 fn milliseconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
