@@ -7,7 +7,7 @@ use flitch_name::NodePattern;
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
 use crate::naming::Naming;
-use crate::options;
+use crate::options::{self, setters};
 use crate::question::{About, Asks, Question, given};
 use crate::resolve::Nameserver;
 use crate::{DiscoveryError, Problem};
@@ -113,12 +113,7 @@ impl DnsCluster {
         self
     }
 
-    /// The servers to ask in the place of the system's.
-    #[must_use]
-    pub fn nameservers(mut self, servers: impl IntoIterator<Item = Nameserver>) -> Self {
-        self.nameservers = servers.into_iter().collect();
-        self
-    }
+    setters!(nameservers);
 
     /// What to ask for each query.
     fn about(&self) -> Result<Vec<About>, DiscoveryError> {

@@ -8,7 +8,7 @@ use flitch_name::{NodeName, NodePattern};
 use serde::Deserialize;
 
 use crate::naming::Place;
-use crate::options;
+use crate::options::{self, setters};
 
 /// The nodes of a list.
 ///
@@ -64,12 +64,7 @@ impl LocalEpmd {
         self
     }
 
-    /// How often to ask: 5 seconds unless given.
-    #[must_use]
-    pub fn polling_interval(mut self, interval: Duration) -> Self {
-        self.polling_interval = interval;
-        self
-    }
+    setters!(polling_interval);
 }
 
 /// This host, as `node` names it; EPMD is on loopback, first of the family of that name.

@@ -18,6 +18,7 @@ use serde::Deserialize;
 
 use crate::naming::Naming;
 use crate::options as read;
+use crate::options::setters;
 use crate::{DiscoveryError, Problem};
 
 pub use options::{Lookup, Mode, Namespaces};
@@ -154,12 +155,7 @@ impl Kubernetes {
         self
     }
 
-    /// Only the nodes that fit, of those that EPMD lists.
-    #[must_use]
-    pub fn node_pattern(mut self, pattern: NodePattern) -> Self {
-        self.node_pattern = Some(pattern);
-        self
-    }
+    setters!(node_pattern);
 
     /// The namespaces to look into: our own unless given.
     #[must_use]

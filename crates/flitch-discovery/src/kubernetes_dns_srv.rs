@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use crate::DiscoveryError;
 use crate::naming::Naming;
-use crate::options;
+use crate::options::{self, setters};
 use crate::question::{About, Asks, Question, given};
 use crate::resolve::Nameserver;
 
@@ -55,26 +55,7 @@ impl KubernetesDnsSrv {
         }
     }
 
-    /// Only the nodes that fit, of those that EPMD lists.
-    #[must_use]
-    pub fn node_pattern(mut self, pattern: NodePattern) -> Self {
-        self.node_pattern = Some(pattern);
-        self
-    }
-
-    /// How often to ask: 5 seconds unless given.
-    #[must_use]
-    pub fn polling_interval(mut self, interval: Duration) -> Self {
-        self.polling_interval = interval;
-        self
-    }
-
-    /// The servers to ask in the place of the system's.
-    #[must_use]
-    pub fn nameservers(mut self, servers: impl IntoIterator<Item = Nameserver>) -> Self {
-        self.nameservers = servers.into_iter().collect();
-        self
-    }
+    setters!(node_pattern, polling_interval, nameservers);
 }
 
 impl Asks for KubernetesDnsSrv {

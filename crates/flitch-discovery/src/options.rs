@@ -104,3 +104,44 @@ impl<'de, T: FromStr<Err: fmt::Display>> Deserialize<'de> for Text<T> {
         input.deserialize_str(Parse(PhantomData)).map(Self)
     }
 }
+
+/// The setters that several strategies share, each described once.
+macro_rules! setters {
+    ($($setter:ident),+) => {
+        $(setters!(@$setter);)+
+    };
+    (@node_basename) => {
+        /// The part before the `@` that all nodes share; EPMD is not asked then.
+        #[must_use]
+        pub fn node_basename(mut self, basename: impl Into<String>) -> Self {
+            self.node_basename = Some(basename.into());
+            self
+        }
+    };
+    (@node_pattern) => {
+        /// Only the nodes that fit, of those that EPMD lists.
+        #[must_use]
+        pub fn node_pattern(mut self, pattern: flitch_name::NodePattern) -> Self {
+            self.node_pattern = Some(pattern);
+            self
+        }
+    };
+    (@polling_interval) => {
+        /// How often to ask: 5 seconds unless given.
+        #[must_use]
+        pub fn polling_interval(mut self, interval: std::time::Duration) -> Self {
+            self.polling_interval = interval;
+            self
+        }
+    };
+    (@nameservers) => {
+        /// The servers to ask in the place of the system's.
+        #[must_use]
+        pub fn nameservers(mut self, servers: impl IntoIterator<Item = $crate::Nameserver>) -> Self {
+            self.nameservers = servers.into_iter().collect();
+            self
+        }
+    };
+}
+
+pub(crate) use setters;

@@ -7,7 +7,7 @@ use flitch_name::NodePattern;
 use serde::Deserialize;
 
 use crate::naming::Naming;
-use crate::options;
+use crate::options::{self, setters};
 use crate::{DiscoveryError, Problem};
 
 /// Nodes named `node_basename@ADDRESS`, for the first address of each container of our service.
@@ -48,26 +48,7 @@ impl Rancher {
         Self::default()
     }
 
-    /// The part before the `@` that all nodes share; EPMD is not asked then.
-    #[must_use]
-    pub fn node_basename(mut self, basename: impl Into<String>) -> Self {
-        self.node_basename = Some(basename.into());
-        self
-    }
-
-    /// Only the nodes that fit, of those that EPMD lists.
-    #[must_use]
-    pub fn node_pattern(mut self, pattern: NodePattern) -> Self {
-        self.node_pattern = Some(pattern);
-        self
-    }
-
-    /// How often to ask: 5 seconds unless given.
-    #[must_use]
-    pub fn polling_interval(mut self, interval: Duration) -> Self {
-        self.polling_interval = interval;
-        self
-    }
+    setters!(node_basename, node_pattern, polling_interval);
 
     /// Where the metadata service is: `http://rancher-metadata` unless given.
     #[must_use]
