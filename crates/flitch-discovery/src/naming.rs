@@ -98,14 +98,13 @@ pub fn learned(
 /// `rpc-1a2b-app` of `mix release`'s script, `remsh1a2b-app` of rebar3's, `flitch-4711` of ours.
 fn is_passing(alive: &str) -> bool {
     let hex = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_hexdigit());
-    let tagged = |prefix: &str| {
-        let tail = alive.strip_prefix(prefix)?;
-        tail.split_once('-').filter(|(tag, _)| hex(tag))
-    };
+    let tag = |prefix: &str| alive.strip_prefix(prefix)?.split_once('-').map(|(tag, _)| tag);
+    // Two bytes of chance, no more and no less: `rpc-add-service` is a peer.
+    let mix = |prefix: &str| tag(prefix).is_some_and(|tag| tag.len() == 4 && hex(tag));
     let command = |id: &str| !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_digit());
-    tagged("rem-").is_some()
-        || tagged("rpc-").is_some()
-        || tagged("remsh").is_some()
+    mix("rem-")
+        || mix("rpc-")
+        || tag("remsh").is_some_and(hex)
         || alive.strip_prefix("flitch-").is_some_and(command)
 }
 
@@ -137,9 +136,19 @@ mod tests {
             "rem-edy",
             "flitch-worker",
             "rpc-server",
+            "rpc-add-service",
+            "rem-bed-1",
         ]);
         let learned = texts(&learned("10.0.0.7", &epmd, None));
-        let kept = ["app", "flitch-worker", "rem-edy", "remote", "rpc-server"];
+        let kept = [
+            "app",
+            "flitch-worker",
+            "rem-bed-1",
+            "rem-edy",
+            "remote",
+            "rpc-add-service",
+            "rpc-server",
+        ];
         assert_eq!(learned, kept.map(|alive| format!("{alive}@10.0.0.7")));
     }
 

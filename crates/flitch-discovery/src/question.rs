@@ -73,7 +73,9 @@ pub(crate) trait Asks {
 /// It is empty, or holds what no name in DNS does.
 pub(crate) fn given(key: &str, name: &str) -> Result<String, DiscoveryError> {
     let odd = |c: char| c.is_whitespace() || c.is_control() || matches!(c, '@' | '/' | ':');
-    if name.trim_matches('.').is_empty() || name.contains(odd) || name.len() > 253 {
+    let mut labels = name.strip_suffix('.').unwrap_or(name).split('.');
+    let is_odd = labels.any(|label| label.is_empty() || label.len() > 63);
+    if is_odd || name.contains(odd) || name.len() > 253 {
         let said = format!("{key} = {name:?} is no name to look up: give one such as my-app");
         return Err(DiscoveryError::new(Problem::Config, said));
     }
@@ -86,7 +88,16 @@ mod tests {
 
     #[test]
     fn what_is_no_name_is_refused_before_anybody_is_asked() {
-        for name in ["", ".", "a b", "app@10.0.0.1", "http://app", &"a".repeat(254)] {
+        for name in [
+            "",
+            ".",
+            "a b",
+            "app@10.0.0.1",
+            "http://app",
+            &"a".repeat(64),
+            "a..b",
+            &"a.".repeat(127),
+        ] {
             assert!(given("query", name).unwrap_err().message.contains("query"), "{name}");
         }
         assert_eq!(given("query", "_app._tcp.my-app.").unwrap(), "_app._tcp.my-app.");

@@ -149,7 +149,10 @@ impl Search {
     }
 }
 
-/// The names to try for `name`, in order.
+/// The longest full name, with its final dot (RFC 1035, 2.3.4: 255 bytes as it is sent).
+const LONGEST_NAME: usize = 254;
+
+/// The names to try for `name`, in order: one that gets too long under a domain is not there.
 fn candidates(name: &str, domains: &[String], ndots: usize) -> Vec<String> {
     if name.ends_with('.') {
         return vec![name.to_owned()];
@@ -166,7 +169,7 @@ fn candidates(name: &str, domains: &[String], ndots: usize) -> Vec<String> {
         all.push(whole);
     }
     let mut seen = std::collections::BTreeSet::new();
-    all.retain(|name| seen.insert(name.clone()));
+    all.retain(|name| name.len() <= LONGEST_NAME && seen.insert(name.clone()));
     all
 }
 

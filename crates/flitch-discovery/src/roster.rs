@@ -17,6 +17,8 @@ pub struct Roster {
     peers: BTreeMap<NodeName, Peer>,
     /// Whether the last answer was all there is: only then time counts against who is missing.
     is_complete: bool,
+    /// Since when no answer was complete: time that does not count.
+    blind: Option<Instant>,
     left_out: usize,
 }
 
@@ -71,7 +73,7 @@ impl Roster {
     /// Nobody was seen yet.
     #[must_use]
     pub const fn new(patience: Patience) -> Self {
-        Self { patience, peers: BTreeMap::new(), is_complete: false, left_out: 0 }
+        Self { patience, peers: BTreeMap::new(), is_complete: false, blind: None, left_out: 0 }
     }
 
     /// Takes what the strategy says, of more than [`LIMIT`](Self::LIMIT) names the first. Gives
@@ -88,11 +90,15 @@ impl Roster {
         }
         self.is_complete = observation.is_complete() && self.left_out == 0;
         if self.is_complete {
+            let blind = self.blind.take().map(|since| now.saturating_duration_since(since));
             for (name, peer) in &mut self.peers {
                 if !observation.peers.contains(name) && !observation.unready.contains(name) {
-                    peer.missing.get_or_insert(now);
+                    let before = peer.missing.map(|since| since + blind.unwrap_or_default());
+                    peer.missing = Some(before.unwrap_or(now));
                 }
             }
+        } else {
+            self.blind.get_or_insert(now);
         }
         changes.extend(self.pass(now));
         changes
@@ -236,9 +242,11 @@ mod tests {
         roster.observe(&all(&[2]), now);
         roster.observe(&part(&[]), now + SECOND);
         assert_eq!(roster.pass(now + 3600 * SECOND), [], "we do not know better than then");
-        // An answer says that it is missing still.
-        let changes = roster.observe(&all(&[2]), now + 3600 * SECOND);
-        assert_eq!(changes, [Change::Lost(name(1)), Change::Prune(name(1))]);
+        // A resolver that has just come back gives answers that are wrong, as the one before did.
+        assert_eq!(roster.observe(&all(&[2]), now + 3600 * SECOND), []);
+        assert_eq!(roster.deadline(), Some(now + 3609 * SECOND), "one second has counted");
+        assert_eq!(roster.pass(now + 3609 * SECOND), lost(1));
+        assert_eq!(roster.pass(now + 3659 * SECOND), [Change::Prune(name(1))]);
     }
 
     #[test]

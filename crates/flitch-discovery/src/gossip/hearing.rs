@@ -92,6 +92,10 @@ impl Hearing {
     pub fn handle_datagram(&mut self, now: Instant, from: impl Display, datagram: &[u8]) {
         match self.packets.decode(datagram) {
             Ok(name) if name == self.own => {
+                if self.is_deaf(now) {
+                    // The others' heartbeats were missed as well: listening begins anew.
+                    self.since = now;
+                }
                 let was_deaf = self.heard_own.replace(now).is_none();
                 if was_deaf {
                     self.look(now);
@@ -122,6 +126,13 @@ impl Hearing {
     pub fn handle_timeout(&mut self, now: Instant) {
         self.heard.retain(|_, last| now.saturating_duration_since(*last) < REMEMBERED);
         self.look(now);
+    }
+
+    /// Whether our own heartbeats ought to have come back to us, and do not.
+    #[must_use]
+    pub fn is_deaf(&self, now: Instant) -> bool {
+        let own = now.saturating_duration_since(self.heard_own.unwrap_or(self.since));
+        self.announces && own >= DEAF
     }
 
     /// What is seen, if it is news.
@@ -157,7 +168,6 @@ impl Hearing {
     fn doubt(&self, now: Instant) -> Option<DiscoveryError> {
         let other = |said: &str| Some(DiscoveryError::new(Problem::Other, said));
         let listening = now.saturating_duration_since(self.since);
-        let own = now.saturating_duration_since(self.heard_own.unwrap_or(self.since));
         if self.cannot_send.is_some() {
             self.cannot_send.clone()
         } else if !self.announces && listening >= SETTLED {
@@ -165,7 +175,7 @@ impl Hearing {
                 true => other("nobody was heard, and whether anybody could be is not known"),
                 false => None,
             }
-        } else if self.announces && own >= DEAF {
+        } else if self.is_deaf(now) {
             other(
                 "our own heartbeats do not come back to us, so the others' may not come either: \
                  leave if_addr at 0.0.0.0, and check multicast_if, multicast_addr and firewalls",
@@ -238,10 +248,11 @@ mod tests {
     fn who_is_silent_for_a_minute_is_gone() {
         let mut room = Room::new();
         room.hear("app@10.0.0.2");
-        room.pass(59 * SECOND);
-        room.hear("me@10.0.0.1");
-        room.pass(Duration::ZERO);
-        assert_eq!(room.seen().0.len(), 1);
+        for passing in [10, 10, 10, 10, 10, 9] {
+            room.hear("me@10.0.0.1");
+            room.pass(passing * SECOND);
+        }
+        assert_eq!(room.seen(), (vec!["app@10.0.0.2".to_owned()], true));
         room.pass(SECOND);
         assert_eq!(room.seen(), (vec![], true));
     }
@@ -258,6 +269,23 @@ mod tests {
         assert!(seen.problems[0].message.contains("if_addr"), "{seen:?}");
         room.pass(REMEMBERED);
         assert_eq!(room.seen(), (vec![], false), "not heard, and not said to be gone");
+    }
+
+    #[test]
+    fn who_hears_again_has_not_heard_everybody_at_once() {
+        let mut room = Room::new();
+        room.hear("me@10.0.0.1");
+        room.hear("app@10.0.0.2");
+        room.pass(SETTLED);
+        assert!(room.seen().1 && !room.hearing.is_deaf(room.now));
+        room.pass(REMEMBERED);
+        assert_eq!(room.seen(), (vec![], false));
+        assert!(room.hearing.is_deaf(room.now));
+        room.hear("me@10.0.0.1");
+        room.pass(SECOND);
+        assert!(!room.seen().1, "the others' heartbeats have yet to come");
+        room.pass(SETTLED);
+        assert_eq!(room.seen(), (vec![], true));
     }
 
     #[test]

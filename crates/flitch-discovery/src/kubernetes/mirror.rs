@@ -252,6 +252,11 @@ impl Mirror {
         let (progress, lived) = (*progress, since.map_or(Duration::ZERO, |since| now - since));
         if lived >= self.interval {
             self.went_well();
+            if self.resource != first(self.lookup) {
+                // What was refused may be allowed by now.
+                self.resource = first(self.lookup);
+                self.list();
+            }
             return ON;
         }
         if !progress {

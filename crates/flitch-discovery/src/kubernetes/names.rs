@@ -49,6 +49,9 @@ impl Hosts {
             // An address may be in two objects for a moment: a new pod has it already.
             *dial |= address.dial;
         }
+        // Of several services in front of a pod, one knows its hostname.
+        let named: BTreeSet<_> = places.values().flat_map(|(ips, _)| ips).copied().collect();
+        nameless.retain(|ip| !named.contains(ip));
         let mut found = Found::default();
         for (host, (ips, dial)) in places {
             let place = Place { host, addresses: ips.into_iter().collect() };
@@ -183,6 +186,17 @@ mod tests {
         let found = Hosts::new(Mode::Ip, None, "d".into(), "x").of(&pods);
         assert_eq!(found.up, [Place::at("10.244.0.5".parse().unwrap())]);
         assert_eq!(found.unready, [Place::at("10.244.0.6".parse().unwrap())]);
+    }
+
+    #[test]
+    fn a_second_service_in_front_of_the_same_pods_is_no_trouble() {
+        // The hostname stands only behind the service that is the pod's subdomain.
+        let headless = address("10.244.0.5", Some("app-0"), true);
+        let other = Address { service: Some("web".into()), hostname: None, ..headless.clone() };
+        for pods in [[headless.clone(), other.clone()], [other, headless]] {
+            let hosts = hosts(Mode::Hostname, "x", &pods);
+            assert_eq!(hosts, ["app-0.app.shop.svc.example.org"]);
+        }
     }
 
     #[test]

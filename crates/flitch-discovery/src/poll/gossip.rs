@@ -21,6 +21,9 @@ const STUTTER: Duration = Duration::from_secs(5);
 /// How often the time is looked at.
 const TICK: Duration = Duration::from_secs(1);
 
+/// How long a socket may hear nothing of what it sends before another one is opened.
+const DEAF: Duration = Duration::from_secs(15);
+
 /// The longest wait before a socket that cannot be opened is tried again.
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
 
@@ -47,7 +50,10 @@ impl Strategy for Gossip {
             let error = match open(network) {
                 Ok(socket) => {
                     wait.reset();
-                    gossip(&socket, network, &mut hearing, &sightings).await
+                    match gossip(&socket, network, &mut hearing, &sightings).await {
+                        Ended::Deaf => continue,
+                        Ended::Failed(error) => error,
+                    }
                 }
                 Err(error) => error,
             };
@@ -72,15 +78,24 @@ async fn secret(file: &Path) -> Result<Secret, DiscoveryError> {
     }
 }
 
+/// Why a socket is given up.
+enum Ended {
+    /// The group is lost to it: an interface that goes takes its memberships along, and the same
+    /// one, come back, does not bring them.
+    Deaf,
+    Failed(io::Error),
+}
+
 /// Sends and listens until the socket fails.
 async fn gossip(
     socket: &UdpSocket,
     network: Network,
     hearing: &mut Hearing,
     sightings: &Sightings,
-) -> io::Error {
+) -> Ended {
     let group = SocketAddr::from((network.group, network.port));
-    let mut beat = Instant::now();
+    let opened = Instant::now();
+    let mut beat = opened;
     let mut tick = interval(TICK);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut datagram = [0; 2048];
@@ -91,7 +106,7 @@ async fn gossip(
                     let datagram = datagram.get(..len).unwrap_or_default();
                     hearing.handle_datagram(Instant::now().into_std(), from.ip(), datagram);
                 }
-                Err(error) => return error,
+                Err(error) => return Ended::Failed(error),
             },
             () = sleep_until(beat), if sightings.local().announce => {
                 let sent = send(socket, group, hearing).await;
@@ -102,6 +117,9 @@ async fn gossip(
             _ = tick.tick() => hearing.handle_timeout(Instant::now().into_std()),
         }
         tell(hearing, sightings);
+        if opened.elapsed() >= DEAF && hearing.is_deaf(Instant::now().into_std()) {
+            return Ended::Deaf;
+        }
         if let Some(complaint) = hearing.poll_complaint(Instant::now().into_std()) {
             tracing::info!(%network, "{complaint}");
         }

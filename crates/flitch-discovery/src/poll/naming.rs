@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use flitch_epmd::address;
 use flitch_epmd::client::{self, ClientError};
-use flitch_epmd::message::NamesResponse;
+use flitch_epmd::message::{MessageError, NamesResponse};
 use flitch_name::NodePattern;
 
 use crate::naming::{self, Naming, Place};
@@ -63,7 +63,14 @@ pub(super) async fn names(place: &Place, port: u16) -> Result<NamesResponse, Cli
     let mut last = None;
     for address in &place.addresses {
         match client::names(address::at(*address, port), PATIENCE).await {
-            Ok(answer) => return Ok(answer),
+            Ok(answer) if answer.epmd_port <= u16::MAX.into() => return Ok(answer),
+            // Who greets everybody, as HTTP and SSH do, has not said that no node is there.
+            Ok(answer) => {
+                let [found, ..] = answer.epmd_port.to_be_bytes();
+                let source = MessageError::Tag { expected: "EPMDPortNo", found };
+                let epmd = address::at(*address, port);
+                last = Some(last.unwrap_or(ClientError::Garbage { epmd, source }));
+            }
             Err(error) => last = Some(last.unwrap_or(error)),
         }
     }
@@ -137,6 +144,24 @@ mod tests {
         learn(places(&["127.0.0.1", "127.0.0.2"]), None, &local, &mut seen).await;
         assert_eq!(peers(&seen), ["app@127.0.0.2"]);
         assert!(seen.is_complete(), "{seen:?}");
+    }
+
+    #[tokio::test]
+    async fn what_is_no_epmd_has_not_said_that_nobody_is_there() {
+        for said in ["HTTP/1.1 400 Bad Request\r\n\r\n", "SSH-2.0-OpenSSH_9.2\r\n", "220 ready\n"] {
+            let listener = TcpListener::bind("127.0.0.2:0").await.unwrap();
+            let port = listener.local_addr().unwrap().port();
+            tokio::spawn(async move {
+                let (mut stream, _) = listener.accept().await.unwrap();
+                let mut request = [0; 3];
+                stream.read_exact(&mut request).await.unwrap();
+                stream.write_all(said.as_bytes()).await.unwrap();
+            });
+            let mut seen = Observation::default();
+            learn(places(&["127.0.0.2"]), None, &local("me@127.0.0.1", port), &mut seen).await;
+            let problem = &seen.problems[0].message;
+            assert!(problem.contains("is no EPMD"), "{said}: {problem}");
+        }
     }
 
     #[tokio::test]

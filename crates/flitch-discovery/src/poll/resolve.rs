@@ -18,10 +18,11 @@ use hickory_resolver::config::{
 };
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::net::{DnsError, NetError};
+use hickory_resolver::proto::op::ResponseCode;
 use hickory_resolver::proto::rr::{RData, RecordType};
 use hickory_resolver::system_conf::parse_resolv_conf;
 use hickory_resolver::{Resolver, TokioResolver};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout_at};
 
 use crate::resolve::{Answer, Found, Kind, Nameserver, Reply, Search};
 use crate::{DiscoveryError, Problem};
@@ -30,6 +31,9 @@ const RESOLV_CONF: &str = "/etc/resolv.conf";
 
 /// The longest search for one name, however many domains and servers there are.
 const LONGEST: Duration = Duration::from_secs(30);
+
+/// The shortest time that a server is given, whatever `options timeout:` says.
+const SHORTEST: Duration = Duration::from_secs(1);
 
 /// Records taken of one answer; a service has fewer pods.
 const MAX_RECORDS: usize = 10_000;
@@ -144,6 +148,8 @@ impl Servers {
             options.cache_size = 0;
             options.use_hosts_file = ResolveHosts::Never;
             options.attempts = 0;
+            // As glibc has it: a time of nothing would be over before an answer.
+            options.timeout = options.timeout.max(SHORTEST);
             *builder.options_mut() = options;
             builder.build()
         };
@@ -159,27 +165,30 @@ impl Servers {
 
     /// What these records of `name` are.
     pub(super) async fn ask(&self, name: &str, kinds: &[Kind]) -> Answer {
-        timeout(LONGEST, self.search(name, kinds)).await.unwrap_or_else(|_| {
-            let said = format!("{name} is not found within {LONGEST:?}: check the name servers");
-            Answer { found: Vec::new(), problems: vec![DiscoveryError::new(Problem::Dns, said)] }
-        })
+        self.search(name, kinds, Instant::now() + LONGEST).await
     }
 
-    async fn search(&self, name: &str, kinds: &[Kind]) -> Answer {
+    /// What is found before `end` counts, though a question is open then.
+    async fn search(&self, name: &str, kinds: &[Kind], end: Instant) -> Answer {
         let mut search = Search::new(name, &self.domains, self.ndots);
         while let Some(at) = search.at().map(str::to_owned) {
             let replies = match kinds {
                 [one, two] => {
                     let (first, second) =
-                        tokio::join!(self.turns(&at, *one), self.turns(&at, *two));
+                        tokio::join!(self.reply(&at, *one, end), self.reply(&at, *two, end));
                     vec![(*one, first), (*two, second)]
                 }
-                [one, ..] => vec![(*one, self.turns(&at, *one).await)],
+                [one, ..] => vec![(*one, self.reply(&at, *one, end).await)],
                 [] => Vec::new(),
             };
             search.handle(replies);
         }
         search.answer()
+    }
+
+    async fn reply(&self, name: &str, kind: Kind, end: Instant) -> Reply {
+        let reply = timeout_at(end, self.turns(name, kind)).await;
+        reply.unwrap_or_else(|_| Reply::Silent("no name server answers in time".to_owned()))
     }
 
     /// Asks one server after the other, as often as the configuration says.
@@ -215,15 +224,25 @@ fn record_type(kind: Kind) -> RecordType {
 
 /// What a lookup came to.
 fn read(lookup: Result<hickory_resolver::lookup::Lookup, NetError>) -> Reply {
+    let refused = |code| Reply::Refused(format!("the name server answers {code}"));
     match lookup {
         Ok(lookup) => {
             let records = lookup.answers().iter().filter_map(|record| found(&record.data));
             Reply::Records(records.take(MAX_RECORDS).collect())
         }
-        Err(NetError::Dns(DnsError::NoRecordsFound(_))) => Reply::Records(Vec::new()),
-        Err(NetError::Dns(DnsError::ResponseCode(code))) => {
-            Reply::Refused(format!("the name server answers {code}"))
+        // "Referral Responses", RFC 2308, 2.2.1: whether there are records is for others to say.
+        Err(NetError::Dns(DnsError::NoRecordsFound(none)))
+            if none.ns.is_some()
+                && none.soa.is_none()
+                && none.response_code == ResponseCode::NoError =>
+        {
+            Reply::Refused("the name server only refers to others".to_owned())
         }
+        Err(NetError::Dns(DnsError::NoRecordsFound(none))) => match none.response_code {
+            ResponseCode::NoError | ResponseCode::NXDomain => Reply::Records(Vec::new()),
+            code => refused(code),
+        },
+        Err(NetError::Dns(DnsError::ResponseCode(code))) => refused(code),
         Err(NetError::Timeout) => Reply::Silent("no name server answers in time".to_owned()),
         Err(error) => Reply::Silent(error.to_string()),
     }

@@ -232,7 +232,10 @@ async fn garbage_and_failures_are_told_and_lose_nobody() {
 #[tokio::test]
 async fn a_line_without_an_end_ends_the_watch_and_not_the_process() {
     let mut server = Server::start().await;
-    let mut running = Running::start(&server, |strategy| strategy);
+    let mut running = Running::start(&server, |strategy| {
+        // However long it takes: a watch that has lasted is no better for that.
+        strategy.polling_interval(Duration::from_millis(10))
+    });
     let mut watch = server.list_and_watch(&[1]).await;
     running.complete(&[1]).await;
     let flood = tokio::spawn(async move {

@@ -97,6 +97,25 @@ fn a_role_without_endpointslices_is_served_from_endpoints() {
 }
 
 #[test]
+fn a_role_that_is_mended_is_found_out_when_a_watch_of_the_fallback_is_over() {
+    let mut mirror = mirror(Lookup::Endpoints);
+    mirror.handle_list(403, b"{}");
+    let endpoints = json!({ "kind": "EndpointsList", "metadata": { "resourceVersion": "7" }, "items": [{
+        "metadata": { "name": "app", "namespace": "shop" },
+        "subsets": [{ "addresses": [{ "ip": "10.0.0.1" }] }],
+    }] });
+    mirror.handle_list(200, endpoints.to_string().as_bytes());
+    let opened = Instant::now();
+    mirror.handle_watching(opened);
+    assert_eq!(mirror.handle_end(opened + Duration::from_secs(290)), ON);
+    let Ok(Ask::List(request)) = mirror.poll_ask() else { panic!("no list") };
+    assert!(request.uri().path().ends_with("/endpointslices"), "{request:?}");
+    assert_eq!(hosts(&mirror).len(), 1);
+    mirror.handle_list(200, &list(&[slice("a", &[1, 2])], 9, None));
+    assert_eq!((hosts(&mirror).len(), mirror.seen().problems.len()), (2, 0));
+}
+
+#[test]
 fn both_refused_names_the_role_for_endpointslices() {
     let mut mirror = mirror(Lookup::Endpoints);
     mirror.handle_list(403, b"{}");

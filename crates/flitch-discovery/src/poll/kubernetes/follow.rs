@@ -97,10 +97,11 @@ impl<F: Fn(Seen) + Send + Sync> Follower<'_, F> {
     async fn lines(&mut self, answer: &mut Answer) -> Result<Option<After>, DiscoveryError> {
         let mut lines = Lines::default();
         while let Some(bytes) = answer.chunk().await? {
-            lines.push(&bytes).map_err(|_| {
+            if lines.push(&bytes).is_err() {
                 let said = "what answers to watch sends a line that is longer than any event";
-                DiscoveryError::new(Problem::Garbage, said)
-            })?;
+                let error = DiscoveryError::new(Problem::Garbage, said);
+                return Ok(Some(self.mirror.handle_lost_watch(&error)));
+            }
             while let Some(line) = lines.next_line() {
                 if let Some(over) = self.mirror.handle_line(line) {
                     return Ok(Some(over));

@@ -2,8 +2,6 @@
 
 use std::sync::atomic::AtomicBool;
 
-use hickory_resolver::proto::op::ResponseCode;
-
 use crate::poll::dns_server::{
     DnsServer, NODATA, NXDOMAIN, Reaction, SERVFAIL, addresses, hosts, ips,
 };
@@ -111,6 +109,69 @@ async fn a_silent_server_is_given_up_in_time_and_is_no_answer() {
     let answer = quick().dns(&[&server.await]).ask("svc", BOTH).await;
     assert_eq!((found(&answer).len(), answer.problems.len()), (1, 1));
     assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
+}
+
+#[tokio::test]
+async fn a_family_that_nobody_answers_for_does_not_cost_the_other_one() {
+    let server = DnsServer::start(|_, kind| match kind {
+        RecordType::A => ips(&["10.0.0.1"]),
+        _ => Reaction::Silence,
+    });
+    let conf = Conf::new("options timeout:16 attempts:2");
+    let servers = conf.dns(&[&server.await]).servers().await.unwrap();
+    let answer = servers.search("svc", BOTH, Instant::now() + SHORTEST).await;
+    assert_eq!((found(&answer).len(), answer.problems.len()), (1, 1), "{answer:?}");
+}
+
+#[tokio::test]
+async fn a_timeout_of_nothing_is_one_of_a_second_as_glibc_has_it() {
+    let server = DnsServer::start(|_, _| ips(&["10.0.0.1"])).await;
+    let conf = Conf::new("options timeout:0 attempts:1");
+    let answer = conf.dns(&[&server]).ask("svc", &[Kind::A]).await;
+    assert_eq!((found(&answer).len(), answer.problems.len()), (1, 0), "{answer:?}");
+}
+
+#[tokio::test]
+async fn a_server_that_only_refers_to_others_has_said_nothing() {
+    let lame = DnsServer::start(|_, _| Reaction::Referral).await;
+    let conf = quick();
+    let answer = conf.dns(&[&lame]).ask("svc", BOTH).await;
+    assert_eq!((answer.found.len(), answer.problems.len()), (0, 2), "{answer:?}");
+    assert!(answer.problems[0].message.contains("refers to others"), "{answer:?}");
+    let good = DnsServer::start(|_, _| ips(&["10.0.0.1"])).await;
+    let answer = conf.dns(&[&lame, &good]).ask("svc", &[Kind::A]).await;
+    assert_eq!((found(&answer).len(), answer.problems.len()), (1, 0), "{answer:?}");
+}
+
+#[tokio::test]
+async fn a_code_that_nobody_knows_is_no_answer() {
+    let server = DnsServer::start(|_, _| Reaction::Code(ResponseCode::Unknown(12))).await;
+    let answer = quick().dns(&[&server]).ask("svc", &[Kind::A]).await;
+    assert_eq!((answer.found.len(), answer.problems.len()), (0, 1), "{answer:?}");
+}
+
+#[tokio::test]
+async fn an_alias_to_where_nobody_answers_is_no_answer() {
+    let server = DnsServer::start(|name, _| match name {
+        "svc." => Reaction::Records(vec![RData::CNAME(hickory_resolver::proto::rr::rdata::CNAME(
+            "far.".parse().unwrap(),
+        ))]),
+        _ => SERVFAIL,
+    });
+    let answer = quick().dns(&[&server.await]).ask("svc", &[Kind::A]).await;
+    assert_eq!((answer.found.len(), answer.problems.len()), (0, 1), "{answer:?}");
+}
+
+#[tokio::test]
+async fn a_name_that_is_too_long_under_a_search_domain_is_asked_for_alone() {
+    let name = ["a"; 120].join(".");
+    let server = DnsServer::start(|name, _| match name.matches('.').count() {
+        120 => ips(&["10.0.0.1"]),
+        _ => NXDOMAIN,
+    });
+    let conf = Conf::new("search default.svc.cluster.local\noptions timeout:1 ndots:200");
+    let answer = conf.dns(&[&server.await]).ask(&name, &[Kind::A]).await;
+    assert_eq!((found(&answer).len(), answer.problems.len()), (1, 0), "{answer:?}");
 }
 
 #[tokio::test]

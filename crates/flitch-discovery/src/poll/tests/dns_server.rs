@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex};
 
 use hickory_resolver::proto::op::{Message, ResponseCode};
-use hickory_resolver::proto::rr::rdata::SRV;
+use hickory_resolver::proto::rr::rdata::{NS, SRV};
 use hickory_resolver::proto::rr::{Name, RData, Record, RecordType};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream, UdpSocket};
@@ -18,6 +18,8 @@ pub(super) enum Reaction {
     /// Truncated over UDP; over TCP, these records.
     Truncated(Vec<RData>),
     Silence,
+    /// No records, and the name servers of another zone, as of a server that does not recurse.
+    Referral,
     /// Bytes that are no answer.
     Garbage,
     /// What real servers answered over UDP and over TCP.
@@ -123,6 +125,11 @@ fn answer(
             Vec::new()
         }
         Reaction::Silence => return None,
+        Reaction::Referral => {
+            let host = NS(Name::from_ascii("a.root.").unwrap());
+            message.add_authority(Record::from_rdata(Name::root(), 5, RData::NS(host)));
+            Vec::new()
+        }
         Reaction::Garbage => return Some(b"\xff\xff\xffgarbage".to_vec()),
         Reaction::Recorded([udp, tcp]) => {
             let mut answer = if over == "udp" { udp } else { tcp }?;
