@@ -254,7 +254,7 @@ pub(crate) struct DiscoverArgs {
     #[arg(long, value_name = "KEY=VALUE", requires = "strategy", value_parser = setting)]
     pub(crate) set: Vec<(String, toml::Value)>,
     /// The node whose view is wanted: some strategies go by its name, and none shows it [else:
-    /// RELEASE_NODE]
+    /// RELEASE_NODE, or the configuration's]
     #[arg(long, value_name = "NAME@HOST")]
     pub(crate) name: Option<String>,
     /// How long the answers may take; fractions are fine

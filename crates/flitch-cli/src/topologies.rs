@@ -37,3 +37,12 @@ pub(crate) fn configured(file: Option<&Path>) -> Result<Vec<Named>, Failure> {
     };
     Ok(topologies.into_iter().map(named).collect())
 }
+
+/// The name that `flitch node` would have by the configuration, as it is written there.
+///
+/// # Errors
+/// What is wrong with the configuration, and what is allowed.
+pub(crate) fn own_name(file: Option<&Path>) -> Result<Option<String>, Failure> {
+    let config = Config::load(file).map_err(|error: ConfigError| Failure::from(&error))?;
+    Ok(config.node.name.filter(|name| !name.is_empty()))
+}

@@ -36,6 +36,22 @@ fn a_node_does_not_see_itself_and_who_looks_is_told() {
 }
 
 #[test]
+fn a_node_that_is_named_by_its_configuration_does_not_see_itself_either() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("flitch.toml");
+    let whole = "[node]\nname = \"app@10.0.0.5\"\n[topologies.one]\nstrategy = \"Epmd\"\n\
+                 config = { hosts = [\"app@10.0.0.5\", \"app@10.0.0.6\"] }\n";
+    std::fs::write(&file, whole).unwrap();
+    let looking = ["discover", "--config", file.to_str().unwrap()];
+    let ran = run(&looking);
+    assert_eq!((ran.status, ran.stderr.as_str()), (Some(0), ""), "{ran:?}");
+    assert!(!ran.stdout.contains("app@10.0.0.5"), "{ran:?}");
+    let other = ("FLITCH_NODE__NAME", "app@10.0.0.6");
+    let ran = Ran::of(command(&looking).envs([other]).output().unwrap());
+    assert!(!ran.stdout.contains("app@10.0.0.6"), "{ran:?}");
+}
+
+#[test]
 fn mistakes_name_what_there_is() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("flitch.toml");

@@ -14,7 +14,8 @@ use crate::resolve::Nameserver;
 /// Nodes named `application_name@POD_IP`, for each pod behind the headless service `service` of
 /// the own namespace.
 ///
-/// Unlike libcluster's, it asks for AAAA as well as A. Every pod behind the service gets a name:
+/// Unlike libcluster's, it asks for AAAA as well as A; of pods that have both it takes the family
+/// that stands in our own name. Every pod behind the service gets a name:
 /// where pods of other programs share it, leave `application_name` out, and EPMD at each pod says
 /// who is there, of whom `node_pattern` chooses.
 #[derive(Clone, Debug, Deserialize)]
@@ -58,7 +59,7 @@ impl Asks for KubernetesDns {
         let basename = self.application_name.as_deref();
         let naming = Naming::of("application_name", basename, self.node_pattern.as_ref())?;
         let name = given("service", &self.service)?;
-        Ok(vec![Question { name, about: About::Addresses, naming }])
+        Ok(vec![Question { name, about: About::Pods, naming }])
     }
 
     fn every(&self) -> Duration {

@@ -1,9 +1,10 @@
 //! What the strategies of DNS have in common: a name to ask for, and what its records are to the
 //! names of nodes.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
-use crate::naming::Naming;
+use crate::naming::{Naming, Place};
 use crate::resolve::{Kind, Nameserver};
 use crate::{DiscoveryError, Problem};
 
@@ -23,6 +24,8 @@ pub(crate) struct Question {
 pub(crate) enum About {
     /// A and AAAA: addresses, which nodes have in their names.
     Addresses,
+    /// A and AAAA of pods, each of which may have both: those of our own family count.
+    Pods,
     /// A only.
     V4,
     /// AAAA only.
@@ -37,11 +40,24 @@ impl About {
     /// The types to ask for.
     pub(crate) fn kinds(self) -> &'static [Kind] {
         match self {
-            Self::Addresses => &[Kind::A, Kind::Aaaa],
+            Self::Addresses | Self::Pods => &[Kind::A, Kind::Aaaa],
             Self::V4 => &[Kind::A],
             Self::V6 => &[Kind::Aaaa],
             Self::Hosts | Self::AddressesOfHosts => &[Kind::Srv],
         }
+    }
+}
+
+/// Of pods that have an address of each family, one name each: by the family that stands in our own
+/// name, since the `POD_IP`s of a cluster all come in one order.
+pub(crate) fn own_family(places: &mut Vec<Place>, own_host: &str) {
+    let is_ours = |place: &Place| match (own_host.parse(), place.addresses.first()) {
+        (Ok(IpAddr::V6(_)), Some(address)) => address.is_ipv6(),
+        (_, Some(address)) => address.is_ipv4(),
+        (_, None) => true,
+    };
+    if places.iter().any(is_ours) {
+        places.retain(is_ours);
     }
 }
 
@@ -85,6 +101,22 @@ pub(crate) fn given(key: &str, name: &str) -> Result<String, DiscoveryError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_pod_with_both_families_is_one_peer_and_one_with_the_other_alone_is_found() {
+        let kept = |own: &str, addresses: &[&str]| {
+            let mut places: Vec<_> =
+                addresses.iter().map(|address| Place::at(address.parse().unwrap())).collect();
+            own_family(&mut places, own);
+            places.into_iter().map(|place| place.host).collect::<Vec<_>>()
+        };
+        let both = ["10.0.0.1", "10.0.0.2", "fd00::1", "fd00::2"];
+        assert_eq!(kept("10.0.0.9", &both), ["10.0.0.1", "10.0.0.2"]);
+        assert_eq!(kept("fd00::9", &both), ["fd00::1", "fd00::2"]);
+        assert_eq!(kept("worker.shop.svc", &both), ["10.0.0.1", "10.0.0.2"]);
+        assert_eq!(kept("10.0.0.9", &["fd00::1"]), ["fd00::1"]);
+        assert_eq!(kept("fd00::9", &["10.0.0.1"]), ["10.0.0.1"]);
+    }
 
     #[test]
     fn what_is_no_name_is_refused_before_anybody_is_asked() {

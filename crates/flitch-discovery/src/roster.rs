@@ -88,7 +88,8 @@ impl Roster {
                 self.left_out += 1;
             }
         }
-        self.is_complete = observation.is_complete() && self.left_out == 0;
+        // Whom there is no room for is named still. Who takes the room and is not named is gone.
+        self.is_complete = observation.is_complete();
         if self.is_complete {
             let blind = self.blind.take().map(|since| now.saturating_duration_since(since));
             for (name, peer) in &mut self.peers {
@@ -311,7 +312,19 @@ mod tests {
         let changes = roster.observe(&all(&numbers), Instant::now());
         assert_eq!(changes.len(), Roster::LIMIT);
         assert_eq!(roster.left_out(), 2_000);
-        assert!(!roster.is_complete, "it is not all there is");
+    }
+
+    #[test]
+    fn a_flood_that_has_passed_keeps_no_room() {
+        let now = Instant::now();
+        let mut roster = Roster::new(Patience::DEFAULT);
+        roster.observe(&all(&(0..10_000).collect::<Vec<_>>()), now);
+        let real = all(&[20_000, 20_001]);
+        assert_eq!(roster.observe(&real, now + SECOND), []);
+        assert_eq!(roster.left_out(), 2);
+        assert_eq!(roster.pass(now + 11 * SECOND).len(), 10_000, "the flood is lost");
+        assert_eq!(roster.observe(&real, now + 12 * SECOND).len(), 2);
+        assert_eq!(roster.left_out(), 0);
     }
 
     proptest! {

@@ -189,9 +189,13 @@ async fn a_node_that_shuts_down_dials_nobody_any_more() {
     let cluster = a.join(strategy);
     until(|| cluster.topologies().iter().all(|it| it.answered.is_some())).await;
     let mut seen = b.events();
-    let end = a.shutdown();
+    let end = tokio::spawn({
+        let a = a.clone();
+        async move { a.shutdown().await }
+    });
+    soon(a.stopping()).await;
     show.send_replace(all(&[&b]));
-    soon(end).await;
+    soon(end).await.unwrap();
     show.send_replace(all(&[&b]));
     assert!(seen.try_recv().is_err(), "{:?}", cluster.peers());
 }
@@ -240,6 +244,121 @@ async fn connect_disconnect_and_list_nodes_can_be_replaced() {
     assert_eq!(next(&mut events).await, "app down: ");
     assert_eq!(next(&mut events).await, "app up");
     assert_eq!(cluster.peers()[0].state, PeerState::Up);
+}
+
+/// Says the same ten times a second.
+struct Chatty(NodeName);
+
+impl Strategy for Chatty {
+    fn name(&self) -> &str {
+        "Chatty"
+    }
+
+    async fn run(&self, sightings: Sightings) -> Result<(), DiscoveryError> {
+        loop {
+            sightings.complete([self.0.clone()]);
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_topology_that_talks_all_the_time_keeps_no_link_from_being_missed() {
+    let host = Host::start();
+    let a = host.node("a").await;
+    let links = Elsewhere::default();
+    let cluster = a.join(Topology::new("t", Chatty(name("app@10.0.0.5"))).links(links.clone()));
+    members(&cluster, 1).await;
+    let mut events = cluster.events();
+    links.0.connected.lock().unwrap().clear();
+    assert_eq!(next(&mut events).await, "app down: ");
+}
+
+/// Panics at the first two calls of everything.
+#[derive(Default)]
+struct Clumsy {
+    dialled: AtomicUsize,
+    listed: AtomicUsize,
+}
+
+impl Links for Clumsy {
+    async fn connect(&self, _: &NodeName) -> Result<(), DialError> {
+        assert!(self.dialled.fetch_add(1, Ordering::Relaxed) >= 2, "no hands");
+        Ok(())
+    }
+
+    async fn disconnect(&self, _: &NodeName) {}
+
+    fn list_nodes(&self) -> Vec<NodeName> {
+        assert!(self.listed.fetch_add(1, Ordering::Relaxed) >= 2, "no eyes");
+        let is_up = self.dialled.load(Ordering::Relaxed) > 2;
+        is_up.then(|| name("app@10.0.0.5")).into_iter().collect()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn links_that_panic_are_tried_again_and_take_nothing_down() {
+    let host = Host::start();
+    let (a, b) = (host.node("a").await, host.node("b").await);
+    a.join(Topology::new("clumsy", vec![name("app@10.0.0.5")]).links(Clumsy::default()));
+    let cluster = a.join(vec![b.name().clone()]);
+    members(&cluster, 2).await;
+}
+
+/// Sees somebody, and leaves its own topology in the same breath.
+struct Leaving(std::sync::Weak<Cluster>, NodeName);
+
+impl Strategy for Leaving {
+    fn name(&self) -> &str {
+        "Leaving"
+    }
+
+    async fn run(&self, sightings: Sightings) -> Result<(), DiscoveryError> {
+        sightings.complete([self.1.clone()]);
+        self.0.upgrade().unwrap().leave("Leaving");
+        std::future::pending().await
+    }
+}
+
+#[tokio::test]
+async fn who_is_left_before_the_dial_is_not_dialled_by_the_node_instead() {
+    let host = Host::start();
+    let (a, b) = (host.node("a").await, host.node("b").await);
+    let cluster = Arc::new(a.cluster());
+    let mut events = cluster.events();
+    let leaving = Leaving(Arc::downgrade(&cluster), b.name().clone());
+    a.join(Topology::from(leaving).links(Elsewhere::default()));
+    assert_eq!(next(&mut events).await, "Leaving sees b");
+    assert_eq!(next(&mut events).await, "Leaving lost b");
+    until(|| cluster.peers().is_empty()).await;
+    assert!(!a.is_connected(b.name()), "its links were to do that");
+}
+
+/// Answers, and fails at once.
+struct Brief(Arc<AtomicUsize>);
+
+impl Strategy for Brief {
+    fn name(&self) -> &str {
+        "Brief"
+    }
+
+    async fn run(&self, sightings: Sightings) -> Result<(), DiscoveryError> {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        sightings.complete([]);
+        Err(std::io::Error::other("that was all").into())
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_strategy_that_answers_and_fails_at_once_is_started_less_and_less_often() {
+    let host = Host::start();
+    let a = host.node("a").await;
+    let runs = Arc::new(AtomicUsize::new(0));
+    let begun = std::time::Instant::now();
+    a.join(Brief(Arc::clone(&runs)));
+    until(|| runs.load(Ordering::Relaxed) >= 6).await;
+    // Without growing, five waits are at most 1.25 s; growing, at least 3.8 s.
+    assert!(begun.elapsed() > Duration::from_secs(3), "{:?}", begun.elapsed());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

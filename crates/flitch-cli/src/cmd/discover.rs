@@ -44,9 +44,13 @@ pub(crate) async fn run(args: DiscoverArgs) -> Result<ExitCode, Failure> {
 /// Whom the strategies are told to work for.
 fn local(args: &DiscoverArgs) -> Result<Local, Failure> {
     let variable = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
-    let (name, pod_ip) =
-        (args.name.clone().or_else(|| variable("RELEASE_NODE")), variable("POD_IP"));
-    let (name, is_own) = match (name, pod_ip) {
+    let name = match args.name.clone() {
+        // A strategy of the command line has no file behind it.
+        None if args.strategy.is_some() => variable("RELEASE_NODE"),
+        None => topologies::own_name(args.config.as_deref())?,
+        name => name,
+    };
+    let (name, is_own) = match (name, variable("POD_IP")) {
         (Some(name), Some(ip)) if !name.contains('@') => (format!("{name}@{ip}"), true),
         (Some(name), _) => (name, true),
         (None, Some(ip)) => (format!("discover@{ip}"), false),
@@ -55,8 +59,8 @@ fn local(args: &DiscoverArgs) -> Result<Local, Failure> {
     let node: NodeName = name.parse().map_err(|error| Failure::from(&error))?;
     if !is_own && args.output == Format::Text {
         out::stderr(&format!(
-            "flitch: looking as {node}, since neither --name nor RELEASE_NODE says whose view is \
-             wanted\n"
+            "flitch: looking as {node}, since neither --name nor RELEASE_NODE nor the \
+             configuration says whose view is wanted\n"
         ));
     }
     let port = address::port_from_env().map_err(|error| Failure::usage(error.to_string()))?;

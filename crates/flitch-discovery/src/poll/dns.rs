@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::naming::{Naming, Place};
-use crate::question::{About, Asks, Question};
+use crate::question::{About, Asks, Question, own_family};
 use crate::resolve::{Answer, Found, Kind};
 use crate::{
     DiscoveryError, DnsCluster, DnsPoll, KubernetesDns, KubernetesDnsSrv, Local, Observation,
@@ -53,10 +53,14 @@ impl Source for Questions {
         // All at once: no question waits for another one's server.
         let asking = self.questions.iter().cloned().map(|question| {
             let servers = Arc::clone(&servers);
-            async move { (places(&servers, &question).await, question.naming) }
+            async move { (places(&servers, &question).await, question) }
         });
-        for ((places, problems), naming) in all(asking, &mut seen.problems).await {
+        for ((mut places, problems), question) in all(asking, &mut seen.problems).await {
             seen.problems.extend(problems);
+            if question.about == About::Pods {
+                own_family(&mut places, local.node.host());
+            }
+            let naming = question.naming;
             name(&naming, places, local, &mut seen).await;
         }
         seen

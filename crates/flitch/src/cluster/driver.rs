@@ -1,20 +1,23 @@
 //! Carries out what the plan says: one loop that dials, waits and tells.
 
 use std::collections::BTreeSet;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
 use flitch_discovery::Problem;
 use flitch_name::NodeName;
+use futures_util::FutureExt;
 use tokio::sync::broadcast::{self, error::RecvError};
 use tokio::task::JoinSet;
+use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
 use crate::cluster::links::{AnyLinks, DialError};
 use crate::cluster::plan::{Effect, TopologyId};
 use crate::cluster::status::ClusterEvent;
 use crate::cluster::{State, now};
-use crate::node::{Node, NodeEvent};
+use crate::node::{Node, NodeEvent, panic_message};
 
 /// How often links are listed that tell nothing by themselves.
 const LISTED: Duration = Duration::from_secs(1);
@@ -32,6 +35,9 @@ pub(super) async fn run(node: Node, state: Arc<State>, mut events: broadcast::Re
     let mut driver =
         Driver { node: node.clone(), state: Arc::clone(&state), dials: JoinSet::new() };
     driver.greet();
+    // Of its own, so that what happens more often than that does not put it off.
+    let mut listed = tokio::time::interval(LISTED);
+    listed.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         driver.carry_out();
         let deadline = state.plan().deadline().map(tokio::time::Instant::from_std);
@@ -48,9 +54,9 @@ pub(super) async fn run(node: Node, state: Arc<State>, mut events: broadcast::Re
                     driver.dialled(&peer, end);
                 }
             }
+            _ = listed.tick(), if driver.is_replaced() => driver.compare(),
             () = state.wake.notified() => driver.greet(),
             () = sleep_until(deadline) => state.plan().pass(now()),
-            () = tokio::time::sleep(LISTED), if driver.is_replaced() => driver.compare(),
         }
     }
 }
@@ -60,6 +66,15 @@ async fn sleep_until(deadline: Option<tokio::time::Instant>) {
         Some(deadline) => tokio::time::sleep_until(deadline).await,
         None => std::future::pending().await,
     }
+}
+
+/// Dials by links that may be somebody's own, and may panic: the peer is dialled again then too.
+async fn dial(links: &dyn AnyLinks, peer: &NodeName) -> Result<(), DialError> {
+    let dialled = AssertUnwindSafe(async { links.dial(peer).await }).catch_unwind().await;
+    dialled.unwrap_or_else(|panic| {
+        let message = format!("connect panicked: {}", panic_message(panic.as_ref()));
+        Err(DialError::new(message))
+    })
 }
 
 struct Driver {
@@ -86,7 +101,7 @@ impl Driver {
 
     /// Whom the plan may not know to be up, because it was before the plan knew of it.
     fn greet(&self) {
-        let connected = self.connected();
+        let Some(connected) = self.connected() else { return };
         let mut plan = self.state.plan();
         for node in connected {
             plan.up(&node, now());
@@ -95,19 +110,23 @@ impl Driver {
 
     /// Who is up, and who is not: events were missed, or nobody sends any.
     fn compare(&self) {
-        let connected = self.connected();
+        let Some(connected) = self.connected() else { return };
         self.state.plan().sync(&connected, now());
     }
 
-    fn connected(&self) -> BTreeSet<NodeName> {
+    /// None, where somebody's own list panics: that is no empty one.
+    fn connected(&self) -> Option<BTreeSet<NodeName>> {
         // The end of one that closes is told already, or will be.
         let links = self.node.peers().links();
         let open = links.iter().filter(|link| !link.is_closing()).map(|link| link.name.clone());
         let mut connected: BTreeSet<_> = open.collect();
-        for joined in self.state.joined().values() {
-            connected.extend(joined.links.iter().flat_map(|links| links.list()));
+        // Under no lock of ours: it may ask us something.
+        let replaced: Vec<_> =
+            self.state.joined().values().filter_map(|joined| joined.links.clone()).collect();
+        for links in replaced {
+            connected.extend(catch_unwind(AssertUnwindSafe(|| links.list())).ok()?);
         }
-        connected
+        Some(connected)
     }
 
     /// Whether some topology connects by something else than the node.
@@ -115,10 +134,10 @@ impl Driver {
         self.state.joined().values().any(|joined| joined.links.is_some())
     }
 
-    fn links_of(&self, id: TopologyId) -> Arc<dyn AnyLinks> {
-        let joined = self.state.joined();
-        let replaced = joined.get(&id).and_then(|joined| joined.links.clone());
-        replaced.unwrap_or_else(|| Arc::new(self.node.clone()))
+    /// None, once the topology is left: nobody else connects in its place.
+    fn links_of(&self, id: TopologyId) -> Option<Arc<dyn AnyLinks>> {
+        let replaced = self.state.joined().get(&id)?.links.clone();
+        Some(replaced.unwrap_or_else(|| Arc::new(self.node.clone())))
     }
 
     fn carry_out(&mut self) {
@@ -129,15 +148,18 @@ impl Driver {
         for effect in effects {
             match effect {
                 Effect::Dial(peer, by) => {
-                    let links = self.links_of(by);
+                    let Some(links) = self.links_of(by) else {
+                        self.state.change(|plan, now| plan.dialled(&peer, Ok(()), now));
+                        continue;
+                    };
                     self.dials.spawn(async move {
-                        let end = links.dial(&peer).await;
+                        let end = dial(links.as_ref(), &peer).await;
                         (peer, end)
                     });
                 }
                 Effect::Disconnect(peer, by) => {
                     tracing::info!(%peer, "the peer is gone from discovery, and is disconnected");
-                    let links = self.links_of(by);
+                    let Some(links) = self.links_of(by) else { continue };
                     self.node.tasks().spawn(async move { links.drop_link(&peer).await });
                 }
                 Effect::Tell(event) => self.tell(event),

@@ -34,8 +34,10 @@ pub(crate) enum Effect {
 pub(crate) struct Plan {
     topologies: BTreeMap<TopologyId, Entry>,
     peers: BTreeMap<NodeName, Peer>,
-    /// Who waits to be dialled, by the time when it is due.
-    waiting: BTreeSet<(Instant, NodeName)>,
+    /// Who waits to be dialled and has not failed since it was up, by the time when it is due.
+    fresh: BTreeSet<(Instant, NodeName)>,
+    /// Who waits to be dialled again after failures.
+    failed: BTreeSet<(Instant, NodeName)>,
     /// How many dials are under way.
     dialling: usize,
     next_id: u64,
@@ -78,12 +80,18 @@ impl Plan {
     /// How many dials may be under way: a resolver with a thousand wrong addresses must not take
     /// every descriptor.
     const DIALS: usize = 64;
+    /// How many of them are kept for who has not failed yet: a pod that appears does not wait
+    /// behind a hundred that swallow every dial.
+    const FRESH: usize = 16;
+    /// Who was up for so long is dialled again as if it had never failed. Who goes sooner flaps.
+    const STEADY: Duration = Duration::from_secs(10);
 
     pub(crate) fn new(random: fn() -> u32) -> Self {
         Self {
             topologies: BTreeMap::new(),
             peers: BTreeMap::new(),
-            waiting: BTreeSet::new(),
+            fresh: BTreeSet::new(),
+            failed: BTreeSet::new(),
             dialling: 0,
             next_id: 0,
             effects: Vec::new(),
@@ -173,18 +181,25 @@ impl Plan {
     /// When [`pass`](Self::pass) has something to do next.
     pub(crate) fn deadline(&self) -> Option<Instant> {
         let losses = self.topologies.values().filter_map(|entry| entry.roster.deadline());
-        let dial = self.waiting.first().map(|(due, _)| *due);
-        losses.chain(dial.filter(|_| self.dialling < Self::DIALS)).min()
+        losses.chain(self.next().map(|(due, _)| *due)).min()
+    }
+
+    /// Who is to be dialled next, of those that there is room for.
+    fn next(&self) -> Option<&(Instant, NodeName)> {
+        let fresh = self.fresh.first().filter(|_| self.dialling < Self::DIALS);
+        let failed = self.failed.first().filter(|_| self.dialling < Self::DIALS - Self::FRESH);
+        fresh.into_iter().chain(failed).min()
     }
 
     /// A peer is connected, whoever dialled.
     pub(crate) fn up(&mut self, node: &NodeName, now: Instant) {
-        let Some(peer) = self.peers.get_mut(node).filter(|peer| peer.state != State::Up) else {
+        if self.peers.get(node).is_none_or(|peer| peer.state == State::Up) {
             return;
-        };
-        (peer.failures, peer.error) = (0, None);
-        peer.backoff.reset();
+        }
         self.set(node, State::Up, now);
+        if let Some(peer) = self.peers.get_mut(node) {
+            (peer.failures, peer.error) = (0, None);
+        }
         self.effects.push(Effect::Tell(ClusterEvent::Up { node: node.clone() }));
         self.dial_due(now);
     }
@@ -194,6 +209,9 @@ impl Plan {
         let Some(peer) = self.peers.get_mut(node).filter(|peer| peer.state == State::Up) else {
             return;
         };
+        if now.saturating_duration_since(peer.since) >= Self::STEADY {
+            peer.backoff.reset();
+        }
         let due = now + peer.backoff.next_wait();
         self.set(node, State::Waiting(due), now);
         self.effects.push(Effect::Tell(ClusterEvent::Down { node: node.clone(), reason }));
@@ -312,10 +330,7 @@ impl Plan {
 
     /// Dials who is due, the longest first.
     fn dial_due(&mut self, now: Instant) {
-        while self.dialling < Self::DIALS
-            && let Some((due, name)) = self.waiting.first().cloned()
-            && due <= now
-        {
+        while let Some((_, name)) = self.next().filter(|(due, _)| *due <= now).cloned() {
             match self.wanted_by(&name) {
                 Some(by) => {
                     self.set(&name, State::Dialling, now);
@@ -329,16 +344,17 @@ impl Plan {
     /// The one place where a peer's state changes, so that the queue and the count follow.
     fn set(&mut self, name: &NodeName, state: State, now: Instant) {
         let Some(peer) = self.peers.get_mut(name) else { return };
+        let waiting = if peer.failures == 0 { &mut self.fresh } else { &mut self.failed };
         match peer.state {
             State::Waiting(until) => {
-                self.waiting.remove(&(until, name.clone()));
+                waiting.remove(&(until, name.clone()));
             }
             State::Dialling => self.dialling -= 1,
             State::Up | State::Resting => {}
         }
         match state {
             State::Waiting(until) => {
-                self.waiting.insert((until, name.clone()));
+                waiting.insert((until, name.clone()));
             }
             State::Dialling => self.dialling += 1,
             State::Up | State::Resting => {}

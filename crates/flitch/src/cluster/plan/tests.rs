@@ -162,6 +162,23 @@ fn who_was_up_is_dialled_again_as_if_it_had_never_failed() {
 }
 
 #[test]
+fn who_is_up_for_a_moment_again_and_again_is_dialled_less_often() {
+    let (mut bench, _) = with_one_up(None);
+    let mut waits = Vec::new();
+    for _ in 0..6 {
+        bench.goes("a");
+        let wait = bench.plan.deadline().unwrap() - bench.now;
+        waits.push(wait.as_millis());
+        bench.after(wait);
+        bench.connects("a");
+    }
+    assert_eq!(waits, [250, 500, 1000, 2000, 3000, 3000]);
+    bench.after(10 * SECOND);
+    bench.goes("a");
+    assert_eq!(bench.plan.deadline().unwrap() - bench.now, SECOND / 4, "it was up for good");
+}
+
+#[test]
 fn no_failed_partial_or_empty_answer_drops_a_link() {
     let (mut bench, id) = with_one_up(None);
     bench.fails(id, &[], "SERVFAIL");
@@ -314,6 +331,24 @@ fn peers_that_swallow_every_dial_keep_nobody_else_waiting_for_ever() {
         }
     }
     assert_eq!(dialled.len(), 100);
+}
+
+#[test]
+fn a_pod_that_appears_does_not_wait_behind_a_hundred_dead_ones() {
+    let mut bench = Bench::new();
+    let id = bench.join("t", None);
+    let names: Vec<_> = (0..100).map(|number| format!("n{number}")).collect();
+    let mut names: Vec<_> = names.iter().map(String::as_str).collect();
+    bench.sees(id, &names);
+    // Each has failed once, and all that may be are dialled again.
+    for name in &names {
+        bench.refused(name);
+    }
+    bench.after(7 * SECOND);
+    bench.done();
+    names.push("new");
+    bench.sees(id, &names);
+    assert_eq!(bench.done(), ["new discovered", "dial new for t"]);
 }
 
 #[test]
