@@ -2,7 +2,7 @@
 
 CARGO ?= cargo
 
-.PHONY: help setup test docker-test demo bench-codec bench-epmd bench-link fuzz matrix lint check
+.PHONY: help setup test docker-test cluster demo bench-codec bench-epmd bench-link fuzz matrix lint check
 
 help:
 	@echo "flitch: a node of Rust in a cluster of BEAMs"
@@ -24,6 +24,11 @@ demo: setup ## watch a Rust worker join an Elixir node and be called by it
 	@$(CARGO) build --locked --quiet -p flitch --example stock
 	@$(CARGO) build --locked --quiet -p integration --bin demo
 	@$(CARGO) run --locked --quiet -p integration --bin demo
+
+cluster: setup ## a whole Kubernetes cluster in network namespaces, and what is proved in it (root; first time: minutes)
+	@.ci/kube >/dev/null
+	@$(CARGO) build --locked --quiet -p flitch-cli --bin flitch
+	@$(CARGO) run --locked --quiet -p integration --bin cluster -- $(CLUSTER)
 
 bench-codec: setup ## the codec beside eetf, erltf and a BEAM: times, ratios, allocations
 	$(CARGO) bench --locked -p flitch-etf

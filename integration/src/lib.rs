@@ -26,6 +26,7 @@ pub mod cluster;
 pub mod epmd;
 pub mod fake_peer;
 pub mod flitch;
+pub mod lab;
 pub mod log;
 pub mod node;
 pub mod port;

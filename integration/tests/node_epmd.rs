@@ -30,6 +30,19 @@ fn without_a_running_epmd_the_node_brings_its_own_and_beams_use_it() {
 }
 
 #[test]
+fn nodes_that_start_in_one_moment_share_the_epmd_of_the_first() {
+    let cluster = Cluster::without_epmd();
+    let nodes = ["a", "b", "c", "d"].map(|base| cluster.flitch(base).spawn());
+    for node in &nodes {
+        node.await_line("node is up");
+    }
+    for node in &nodes {
+        let line = format!("name {} at port", node.name().split('@').next().unwrap());
+        assert!(cluster.epmd.stock_names().contains(&line), "{}", cluster.epmd.stock_names());
+    }
+}
+
+#[test]
 fn embedded_serves_epmd_itself() {
     let cluster = Cluster::without_epmd();
     let worker = cluster.flitch("worker").args(&["--epmd", "embedded"]).start();

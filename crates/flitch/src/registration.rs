@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use flitch_epmd::address::{self, Family};
 use flitch_epmd::backoff::Backoff;
 use flitch_epmd::client::Change;
+use flitch_epmd::server::{BindError, Stopped};
 use flitch_epmd::{ClientError, Config, Endpoint, Registrar, Registration, Server};
 use flitch_name::{AliveName, Creation};
 use tokio_util::sync::CancellationToken;
@@ -69,11 +70,17 @@ pub(crate) async fn begin(plan: Plan) -> Result<Registered, StartError> {
             Err(error) => return Err(error.into()),
         }
     }
-    let served = Served::start(plan.server().await)?;
+    let served = match Served::start(plan.server().await) {
+        // Another node of this host has begun to serve one since we asked.
+        Err(BindError::InUse { .. }) if plan.place == Epmd::Auto => None,
+        served => Some(served?),
+    };
     match registrar.register().await {
-        Ok(first) => Ok(Registered { plan, held: Some((registrar, first)), served: Some(served) }),
+        Ok(first) => Ok(Registered { plan, held: Some((registrar, first)), served }),
         Err(error) => {
-            served.stop().await;
+            if let Some(served) = served {
+                served.stop().await;
+            }
             Err(error.into())
         }
     }
@@ -137,11 +144,11 @@ fn log(alive: &AliveName, change: &Change) -> bool {
 /// An EPMD inside this program.
 struct Served {
     stop: CancellationToken,
-    serving: tokio::task::JoinHandle<flitch_epmd::server::Stopped>,
+    serving: tokio::task::JoinHandle<Stopped>,
 }
 
 impl Served {
-    fn start(config: Config) -> Result<Self, flitch_epmd::server::BindError> {
+    fn start(config: Config) -> Result<Self, BindError> {
         let server = Server::bind(config)?;
         let addresses = server.local_addresses();
         tracing::info!(?addresses, "no EPMD here: serving one from this program");

@@ -1,0 +1,81 @@
+//! The trap of the one basename: libcluster makes a name of every address that a service has, and all
+//! with the same basename. It is shown, and then the three ways out of it.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::Scenario;
+use crate::lab::manifest::Manifests;
+use crate::lab::stage::Stage;
+
+pub(super) const SCENARIOS: &[Scenario] = &[
+    Scenario {
+        name: "trap",
+        proves: "a worker under the BEAMs' service and a name of its own: each poll complains",
+        play: trap,
+    },
+    Scenario {
+        name: "trap-own-service",
+        proves: "the first way out, k8s/base: a service for each basename",
+        play: |stage| way_out(stage, "base"),
+    },
+    Scenario {
+        name: "trap-same-basename",
+        proves: "the second way out, k8s/overlays/same-basename: the worker has their basename",
+        play: |stage| way_out(stage, "overlays/same-basename"),
+    },
+    Scenario {
+        name: "trap-second-topology",
+        proves: "the third way out, k8s/overlays/second-topology: libcluster looks for workers too",
+        play: |stage| way_out(stage, "overlays/second-topology"),
+    },
+];
+
+/// Elixir's polls, short so that several are seen.
+const POLL: Duration = Duration::from_millis(500);
+const POLLS: u32 = 6;
+
+fn trap(stage: &Stage<'_>) {
+    let manifests =
+        polling(stage, "overlays/same-basename").env("worker", &[("RELEASE_NAME", "worker")]);
+    stage.apply(&manifests);
+    stage.pairs(2, 1);
+    let complaints = complaints(stage);
+    stage.say(format!("{complaints} complaints of two BEAMs in {POLLS} polls"));
+    assert!(complaints >= POLLS as usize, "each BEAM complains at each poll");
+}
+
+fn way_out(stage: &Stage<'_>, folder: &str) {
+    stage.apply(&polling(stage, folder));
+    stage.measured("all connected after", stage.mesh(2, 1));
+    assert_eq!(complaints(stage), 0, "complaints of two BEAMs in {POLLS} polls");
+}
+
+/// The manifests with two BEAMs that poll often, and a worker.
+fn polling(stage: &Stage<'_>, folder: &str) -> Manifests {
+    let often = format!(", polling_interval: {}]", POLL.as_millis());
+    stage.manifests(folder).replicas("ex-cluster", 2).replicas("worker", 1).each(|object| {
+        let env = object
+            .pointer_mut("/spec/template/spec/containers/0/env")
+            .and_then(Value::as_array_mut);
+        for variable in env.into_iter().flatten() {
+            if variable["name"] == "LIBCLUSTER_TOPOLOGIES" {
+                // Behind the last option of each `config: [...]`.
+                let text = variable["value"].as_str().unwrap_or_default();
+                variable["value"] = json!(text.replace("\"]", &format!("\"{often}")));
+            }
+        }
+    })
+}
+
+/// How often the BEAMs say, during some polls from now on, that they cannot connect.
+fn complaints(stage: &Stage<'_>) -> usize {
+    let count = || {
+        let text: String = stage.pods("ex-cluster").iter().map(|pod| pod.text()).collect();
+        text.matches("unable to connect").count()
+    };
+    let before = count();
+    std::thread::sleep(POLL * POLLS);
+    count() - before
+}
