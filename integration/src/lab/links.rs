@@ -120,13 +120,23 @@ pub fn asked(
         Kind::Elixir => command.args(["rpc", name, "erlang", "nodes", ":connected"]),
         Kind::Rust => command.args(["call", name, "flitch", ":info"]),
     };
-    attempt(&mut command).map(|answer| names(&answer))
+    let answer = attempt(&mut command)?;
+    Ok(names(match kind {
+        Kind::Elixir => &answer,
+        Kind::Rust => connected(&answer),
+    }))
 }
 
 /// The peer that a line of the worker's log tells of.
 fn peer<'l>(line: &'l str, what: &str) -> Option<&'l str> {
     let (_, rest) = line.split_once(what)?;
     rest.trim_start().strip_prefix("peer=")?.split(' ').next().filter(|name| !is_passing(name))
+}
+
+/// What `flitch :info` says of its links: it also tells of peers that are not up, and why.
+fn connected(info: &str) -> &str {
+    let nodes = info.split_once("nodes: [").and_then(|(_, rest)| rest.split_once(']'));
+    nodes.map(|(nodes, _)| nodes).unwrap_or_default()
 }
 
 /// The nodes' names in an Elixir term: every quoted text with an `@`.
@@ -144,6 +154,13 @@ fn is_passing(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_peer_that_is_not_up_is_no_link() {
+        let info =
+            r#"%{nodes: [:"a@10.0.0.1"], peers: %{"a@10.0.0.1": "up", "b@10.0.0.2": "unready"}}"#;
+        assert_eq!(names(connected(info)), BTreeSet::from(["a@10.0.0.1".to_owned()]));
+    }
 
     #[test]
     fn only_pods_are_peers() {
