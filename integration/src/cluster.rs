@@ -88,6 +88,16 @@ impl Cluster {
         NodeBuilder::new(self, base)
     }
 
+    /// A node of ours inside the test: named, with the cookie and the EPMD of this cluster, and on
+    /// the loopback. The test starts it on its own runtime.
+    pub fn ours(&self, base: &str) -> flitch::NodeBuilder {
+        flitch::Node::builder(self.name(base).parse().expect("a node name"))
+            .cookie(flitch::Cookie::new(self.cookie()).expect("a cookie"))
+            .epmd(flitch::Epmd::External)
+            .epmd_port(self.epmd.port())
+            .bind("127.0.0.1".parse().expect("an address"))
+    }
+
     /// `flitch` with these arguments.
     #[must_use]
     pub fn cli(&self, args: &[&str]) -> Cli {

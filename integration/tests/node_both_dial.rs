@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use flitch::{Cookie, Epmd, Incoming, Node, NodeEvent, NodeName, Term};
+use flitch::{Incoming, Node, NodeEvent, NodeName, Term};
 use integration::{Cluster, SOON};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
@@ -29,14 +29,7 @@ Ups = fun(Number) -> (fun Count(Up, Down) -> receive \
 
 /// A node of ours with a process that passes on what it is sent.
 async fn ours(cluster: &Cluster, base: &str) -> (Node, UnboundedReceiver<u64>) {
-    let node = Node::builder(cluster.name(base).parse().unwrap())
-        .cookie(Cookie::new(cluster.cookie()).unwrap())
-        .epmd(Epmd::External)
-        .epmd_port(cluster.epmd.port())
-        .bind("127.0.0.1".parse().unwrap())
-        .start()
-        .await
-        .unwrap();
+    let node = cluster.ours(base).start().await.unwrap();
     let (heard, hears) = unbounded_channel();
     let probe = node.spawn_process(async move |mut process| {
         while let Some(incoming) = process.next().await {
