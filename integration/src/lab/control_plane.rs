@@ -27,7 +27,7 @@ const AUDIT: &str = r#"{"apiVersion": "audit.k8s.io/v1", "kind": "Policy", "omit
 /// What stops and starts together.
 struct Running {
     since: Instant,
-    _controllers: Child,
+    controllers: Option<Child>,
     apiserver: Child,
 }
 
@@ -77,9 +77,19 @@ impl ControlPlane {
     pub fn resume(&self) {
         let apiserver = start_apiserver(&self.parts, &self.pki);
         await_ready(&self.api);
-        let controllers = start_controllers(&self.parts, &self.pki);
+        let controllers = Some(start_controllers(&self.parts, &self.pki));
         let since = Instant::now();
-        *self.running() = Some(Running { since, _controllers: controllers, apiserver });
+        *self.running() = Some(Running { since, controllers, apiserver });
+    }
+
+    /// Does something while no controller runs: what they make of pods and services stays as it is.
+    pub fn without_controllers(&self, work: impl FnOnce()) {
+        let controllers = self.running().as_mut().and_then(|running| running.controllers.take());
+        drop(controllers);
+        work();
+        if let Some(running) = self.running().as_mut() {
+            running.controllers = Some(start_controllers(&self.parts, &self.pki));
+        }
     }
 
     /// Puts another API server in the place of this one, as an upgrade does: connections break, and
