@@ -2,7 +2,7 @@
 
 CARGO ?= cargo
 
-.PHONY: help setup test docker-test cluster demo bench-codec bench-epmd bench-link fuzz matrix lint check
+.PHONY: help setup test docker-test cluster chaos demo bench-codec bench-epmd bench-link fuzz matrix lint check
 
 help:
 	@echo "flitch: a node of Rust in a cluster of BEAMs"
@@ -29,6 +29,10 @@ cluster: setup ## a whole Kubernetes cluster in network namespaces, and what is 
 	@.ci/kube >/dev/null
 	@$(CARGO) build --locked --quiet -p flitch-cli --bin flitch
 	@$(CARGO) run --locked --quiet -p integration --bin cluster -- $(CLUSTER)
+
+chaos: setup ## a node under load beside BEAMs that are killed, frozen and cut off, for minutes (root)
+	@$(CARGO) build --locked --quiet -p integration --bin chaos
+	@$(CARGO) run --locked --quiet -p integration --bin chaos -- $(CHAOS)
 
 bench-codec: setup ## the codec beside eetf, erltf and a BEAM: times, ratios, allocations
 	$(CARGO) bench --locked -p flitch-etf

@@ -187,6 +187,7 @@ pub struct BeamBuilder<'c> {
     cookie: Option<String>,
     flags: String,
     env: Vec<(String, String)>,
+    network: Option<u32>,
 }
 
 enum Language {
@@ -213,6 +214,7 @@ impl<'c> BeamBuilder<'c> {
             // Else erl starts an epmd that belongs to nobody and stays.
             flags: "-start_epmd false".to_owned(),
             env: Vec::new(),
+            network: None,
         }
     }
 
@@ -266,6 +268,13 @@ impl<'c> BeamBuilder<'c> {
         self
     }
 
+    /// The network namespace of a process, in the place of the test's own.
+    #[must_use]
+    pub fn network_of(mut self, pid: u32) -> Self {
+        self.network = Some(pid);
+        self
+    }
+
     /// Starts the node and waits until it evaluates.
     ///
     /// # Panics
@@ -285,9 +294,17 @@ impl<'c> BeamBuilder<'c> {
     }
 
     fn command(&self) -> Command {
-        let mut command = match self.language {
+        let program = match self.language {
             Language::Elixir => stock::command("elixir"),
             Language::Erlang => stock::command("erl"),
+        };
+        let mut command = match self.network {
+            Some(pid) => {
+                let mut nsenter = Command::new("nsenter");
+                nsenter.arg(format!("--net=/proc/{pid}/ns/net")).arg(program.get_program());
+                nsenter
+            }
+            None => program,
         };
         self.cluster.enter(&mut command).envs(self.env.iter().map(|(k, v)| (k, v)));
         match self.language {

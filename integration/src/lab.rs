@@ -36,6 +36,7 @@ pub mod probe;
 pub mod run;
 pub mod sandbox;
 pub mod scenarios;
+pub mod space;
 pub mod stage;
 pub mod volumes;
 

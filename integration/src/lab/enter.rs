@@ -15,6 +15,8 @@ use crate::lab::run::attempt;
 
 /// Says to the program that it is inside, and where the built parts lie.
 const PARTS: &str = "FLITCH_LAB_PARTS";
+/// Says to a program that needs no parts that it is inside.
+const INSIDE: &str = "FLITCH_LAB_NETWORK";
 
 /// What the lab is made of, found or built before the network was left.
 #[derive(Clone, Debug)]
@@ -42,16 +44,7 @@ pub fn enter() -> Result<Parts, String> {
     if let Some(kube) = std::env::var_os(PARTS) {
         return Ok(Parts { kube: kube.into(), release: ex_cluster::folder() });
     }
-    if !rustix::process::geteuid().is_root() {
-        return Err(
-            "its pods are network namespaces, which only root may make: run it as root".into()
-        );
-    }
-    let mut probe = Command::new("unshare");
-    attempt(probe.args(["--net", "--mount", "ip", "link", "add", "lab", "type", "bridge"]))
-        .map_err(|why| {
-            format!("this machine lets nobody make network namespaces and bridges: {why}")
-        })?;
+    allowed()?;
     let checkout = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
     let found = Command::new(".ci/kube")
         .current_dir(checkout)
@@ -63,10 +56,41 @@ pub fn enter() -> Result<Parts, String> {
     }
     let kube = String::from_utf8_lossy(&found.stdout).trim().to_owned();
     ex_cluster::build()?;
+    begin_again(&[(PARTS, kube.into()), ("FLITCH_BIN", flitch::binary().into())])
+}
+
+/// Becomes this program in namespaces of its own, unless it is in there already. For who wants the
+/// network and nothing of Kubernetes.
+///
+/// # Errors
+/// In a sentence, what keeps them from being made on this machine.
+pub fn enter_network() -> Result<(), String> {
+    if std::env::var_os(INSIDE).is_some() {
+        return Ok(());
+    }
+    allowed()?;
+    begin_again(&[(INSIDE, "1".into())])
+}
+
+fn allowed() -> Result<(), String> {
+    if !rustix::process::geteuid().is_root() {
+        return Err(
+            "its pods are network namespaces, which only root may make: run it as root".into()
+        );
+    }
+    let mut probe = Command::new("unshare");
+    attempt(probe.args(["--net", "--mount", "ip", "link", "add", "lab", "type", "bridge"]))
+        .map(drop)
+        .map_err(|why| {
+            format!("this machine lets nobody make network namespaces and bridges: {why}")
+        })
+}
+
+/// Does not come back but with an error.
+fn begin_again<T>(env: &[(&str, OsString)]) -> Result<T, String> {
     let me = std::env::current_exe().map_err(|error| format!("where this program is: {error}"))?;
     let mut inside = Command::new("unshare");
     inside.args(["--net", "--mount", "--propagation", "private", "--"]).arg(me);
-    inside.args(std::env::args_os().skip(1).collect::<Vec<OsString>>());
-    inside.env(PARTS, kube).env("FLITCH_BIN", flitch::binary());
+    inside.args(std::env::args_os().skip(1)).envs(env.iter().map(|(name, value)| (name, value)));
     Err(format!("unshare does not start: {}", inside.exec()))
 }

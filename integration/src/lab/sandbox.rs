@@ -1,21 +1,19 @@
-//! A pod's network namespace, and the container in it.
+//! A pod: its network, and the container in it.
 
-use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
-use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
 use crate::child::Child;
 use crate::lab::network::{Addresses, DNS_SERVICE, Network};
+use crate::lab::space::Space;
 use crate::{SOON, eventually};
 
-/// A pod's network: held by a process that does nothing, as by Kubernetes' own `pause`. It goes with it.
+/// A pod's network, and the files that a container finds in it.
 pub struct Sandbox {
-    pause: Child,
-    addresses: Addresses,
+    space: Space,
     folder: PathBuf,
 }
 
@@ -63,22 +61,15 @@ impl Sandbox {
     /// If it cannot be made.
     #[must_use]
     pub fn start(network: &Network, addresses: Addresses, folder: &Path, host: &Host<'_>) -> Self {
-        let pause =
-            Child::start(Command::new("unshare").args(["--net", "sleep", "infinity"]), "pause");
-        let own = std::fs::read_link("/proc/self/ns/net").ok();
-        eventually("a network namespace", || {
-            let its = std::fs::read_link(format!("/proc/{}/ns/net", pause.pid())).ok();
-            (its.is_some() && its != own).then_some(())
-        });
-        network.plug(pause.pid(), addresses);
+        let space = Space::start(network, addresses);
         write_etc(&folder.join("layer/etc"), addresses, host).expect("files of the lab");
-        Self { pause, addresses, folder: folder.to_owned() }
+        Self { space, folder: folder.to_owned() }
     }
 
     /// Its addresses.
     #[must_use]
     pub fn addresses(&self) -> Addresses {
-        self.addresses
+        self.space.addresses()
     }
 
     /// Does something in the pod's network.
@@ -86,16 +77,7 @@ impl Sandbox {
     /// # Panics
     /// If the network is gone.
     pub fn inside<T: Send>(&self, act: impl FnOnce() -> T + Send) -> T {
-        let network = std::fs::File::open(format!("/proc/{}/ns/net", self.pause.pid()));
-        let network = network.expect("a pod's network");
-        let enter = || {
-            let kind = Some(LinkNameSpaceType::Network);
-            move_into_link_name_space(network.as_fd(), kind).expect("a pod's network");
-            act()
-        };
-        // A thread that has moved does not come back.
-        std::thread::scope(|scope| scope.spawn(enter).join())
-            .expect("what is done in a pod's network")
+        self.space.inside(act)
     }
 
     /// Starts the container.
@@ -113,7 +95,7 @@ impl Sandbox {
         }
         std::fs::write(self.folder.join("binds"), binds).expect("a file of the lab");
         let mut command = Command::new("nsenter");
-        command.arg(format!("--net=/proc/{}/ns/net", self.pause.pid()));
+        command.arg(format!("--net=/proc/{}/ns/net", self.space.pid()));
         command.args([
             "unshare",
             "--mount",
