@@ -7,7 +7,8 @@
 //! ```
 //!
 //! `RELEASE_NODE=worker@127.0.0.1 RELEASE_COOKIE=… cargo run --example orders`; whom it joins, a
-//! `flitch.toml` says, or `FLITCH_NODE__CONNECT="['app@127.0.0.1']"`.
+//! `flitch.toml` says, or `FLITCH_NODE__CONNECT="['app@127.0.0.1']"`. Its test, at the end, needs no
+//! Erlang: `cargo test --example orders`.
 
 use flitch::{Caller, Config, GenServer};
 use serde::{Deserialize, Serialize};
@@ -59,4 +60,34 @@ async fn main() -> anyhow::Result<()> {
     tokio::signal::ctrl_c().await?;
     node.shutdown().await; // stop discovery, leave EPMD, finish calls, close links
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use flitch::test::Network;
+    use flitch::{Term, term};
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn orders_are_kept_through_a_netsplit() -> anyhow::Result<()> {
+        let network = Network::new();
+        let worker = network.node("worker@a")?.start().await?;
+        worker.spawn(Order::default()).register("orders")?;
+        let app = network.beam("app@b")?.patience(Duration::from_secs(120)).start().await?;
+        let orders = ("orders", worker.name());
+
+        app.cast(orders, &term!({:add, [%Shop.Item{sku: "a-1", qty: 2, note: nil}]})).await?;
+        let contents: Term = app.call(orders, &term!({:contents})).await?;
+        assert_eq!(contents, term!([%Shop.Item{sku: "a-1", qty: 2, note: nil}]));
+
+        let monitor = app.monitor(orders)?;
+        network.cut(worker.name(), app.name());
+        assert_eq!(app.down(&monitor).await?, term!(:noconnection));
+        network.heal(worker.name(), app.name());
+        assert_eq!(app.call::<_, _, Term>(orders, &term!({:contents})).await?, contents);
+        Ok(())
+    }
 }

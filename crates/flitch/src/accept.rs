@@ -2,15 +2,16 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use flitch_handshake::{
     CallerName, Cause, Decision, Established, Event, Handshake, HandshakeError,
 };
 use flitch_name::NodeName;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
 
+use crate::carrier::Carrier;
+use crate::clock::now;
 use crate::connect_error::NoRandomness;
 use crate::door::Door;
 use crate::given_names::Given;
@@ -39,8 +40,12 @@ enum NotLetIn {
 
 impl Node {
     /// Takes a connection through its handshake, and carries the link if there is one.
-    pub(crate) async fn accept(&self, mut stream: TcpStream, from: SocketAddr, door: &Arc<Door>) {
-        let _ = stream.set_nodelay(true);
+    pub(crate) async fn accept(
+        &self,
+        mut stream: impl Carrier,
+        from: SocketAddr,
+        door: &Arc<Door>,
+    ) {
         // Until the link is in the table, or there is none, this stands for it there.
         let mut knocked = Knocked::new(self, door, from.ip());
         match self.let_in(&mut stream, &mut knocked).await {
@@ -59,11 +64,10 @@ impl Node {
     ) -> Result<Established, NotLetIn> {
         let config = self.settings().handshake(self.cookies(), self.settings().setup_timeout)?;
         let us = self.identity().local_node();
-        let machine = Handshake::accept(us, config, Instant::now());
+        let machine = Handshake::accept(us, config, now());
         match shake(stream, machine, knocked).await {
             Ok(established) => {
-                let now = Instant::now();
-                knocked.door.guesses().proved(knocked.from, &established.peer, now);
+                knocked.door.guesses().proved(knocked.from, &established.peer, now());
                 knocked.proved = true;
                 Ok(established)
             }
@@ -73,7 +77,7 @@ impl Node {
 
     /// Logs why a connection was not let in, but not more often than somebody can read it.
     fn tell_of_stranger(&self, from: SocketAddr, error: &NotLetIn, door: &Door) {
-        let now = Instant::now();
+        let now = now();
         if let NotLetIn::Handshake(HandshakeError { cause: Cause::WrongCookie, peer, .. }) = error
             && let Some(peer) = peer.as_deref().and_then(|peer| peer.parse().ok())
         {
@@ -139,9 +143,9 @@ impl<'a> Knocked<'a> {
             CallerName::Node(name) => Some(name),
             CallerName::Unnamed { .. } => None,
         };
-        let until = Instant::now() + LONGEST_WAIT.min(self.node.settings().setup_timeout / 2);
+        let until = now() + LONGEST_WAIT.min(self.node.settings().setup_timeout / 2);
         loop {
-            let now = Instant::now();
+            let now = now();
             // Not in the `match`, which would hold the lock over the sleep.
             let turn = self.door.guesses().turn(self.from, name, &mut self.ticket, now);
             match turn {
@@ -253,7 +257,7 @@ mod tests {
     /// What an initiator of this name says first; without a name it asks for one.
     fn hello(stranger: Option<&str>) -> bytes::Bytes {
         let cookie = flitch_handshake::Cookie::new("no-cookie-of-ours").unwrap();
-        let (config, now) = (Config::new(cookie, 1), Instant::now());
+        let (config, now) = (Config::new(cookie, 1), now());
         let machine = match stranger {
             Some(alive) => {
                 let name = format!("{alive}@127.0.0.1").parse().unwrap();

@@ -31,7 +31,7 @@ const TURNS: u64 = 8;
 const FAREWELL: Duration = Duration::from_millis(250);
 
 /// A stream of bytes that a link can go over: both directions at once.
-pub(crate) trait Carrier: Send + 'static {
+pub(crate) trait Carrier: AsyncRead + AsyncWrite + Unpin + Send + 'static {
     type Reader: AsyncRead + Unpin + Send;
     type Writer: AsyncWrite + Unpin + Send;
 

@@ -1,5 +1,6 @@
 //! Reaching a peer: who dials, how often, and which connection counts.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,6 +9,8 @@ use flitch_name::NodeName;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep, timeout_at};
 
+use crate::carrier::Carrier;
+use crate::clock::now;
 use crate::connect_error::ConnectError;
 use crate::node::{Node, Settings};
 use crate::peer_link::PeerLink;
@@ -123,7 +126,12 @@ impl Node {
     }
 
     async fn dial_once(&self, name: &NodeName, within: Within) -> Result<(), ConnectError> {
-        let mut stream = self.settings().ports.open(name, within).await?;
+        #[cfg(feature = "test-kit")]
+        if let Some(network) = &self.settings().network {
+            let stream = network.open(self.name(), name, within).await?;
+            return self.greet(name, stream, None, within).await;
+        }
+        let stream = self.settings().ports.open(name, within).await?;
         let at = stream.peer_addr().map(|address| address.ip().to_canonical()).ok();
         if let Some(at) = at
             && let Some(before) = self.addresses().is_elsewhere(name, at)
@@ -132,11 +140,22 @@ impl Node {
             tracing::warn!(peer = %name, address = %at, %before, "the peer's name leads to another \
                            address than where it was met before");
         }
+        let _ = stream.set_nodelay(true);
+        self.greet(name, stream, at, within).await
+    }
+
+    /// Takes a stream that was opened to a peer, at an address that tells of its host, through its
+    /// handshake.
+    async fn greet(
+        &self,
+        name: &NodeName,
+        mut stream: impl Carrier,
+        at: Option<IpAddr>,
+        within: Within,
+    ) -> Result<(), ConnectError> {
         let config = self.settings().handshake(self.cookies(), within.left())?;
         let us = self.identity().local_node();
-        let now = std::time::Instant::now();
-        let machine = Handshake::initiate(us, Some(name.clone()), config, now);
-        let _ = stream.set_nodelay(true);
+        let machine = Handshake::initiate(us, Some(name.clone()), config, now());
         match shake(&mut stream, machine, &mut Dialled { node: self, name }).await {
             Ok(established) => {
                 if let Some(at) = at {
@@ -164,8 +183,7 @@ pub(crate) async fn dial_unnamed(
     let within = Within::new(settings.setup_timeout);
     let mut stream = settings.ports.open(peer, within).await?;
     let config = settings.handshake(cookies, within.left())?;
-    let now = std::time::Instant::now();
-    let machine = Handshake::initiate_unnamed(host, Some(peer.clone()), config, now)?;
+    let machine = Handshake::initiate_unnamed(host, Some(peer.clone()), config, now())?;
     let _ = stream.set_nodelay(true);
     let established = shake(&mut stream, machine, &mut Unnamed).await.map_err(failed)?;
     Ok((established, stream))

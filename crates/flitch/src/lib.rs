@@ -31,6 +31,7 @@ mod call;
 mod caller;
 mod calls;
 mod carrier;
+mod clock;
 mod cluster;
 pub mod config;
 mod connect_error;
@@ -57,6 +58,8 @@ mod send;
 mod shake;
 mod start;
 mod system;
+#[cfg(feature = "test-kit")]
+pub mod test;
 mod throttle;
 
 pub use builder::NodeBuilder;

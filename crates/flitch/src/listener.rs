@@ -10,6 +10,8 @@ use std::time::Duration;
 use socket2::{Domain, Socket, Type};
 use tokio::net::TcpListener;
 
+use crate::carrier::Carrier;
+use crate::clock::now;
 use crate::door::Door;
 use crate::node::Node;
 use crate::throttle::Throttle;
@@ -73,25 +75,31 @@ pub(crate) async fn listen(node: Node, listener: TcpListener, door: Arc<Door>) {
         };
         match accepted {
             Ok((stream, address)) => {
-                let accepting = node.clone();
-                let place = door.admit(address.ip());
-                node.tasks().spawn(async move {
-                    tokio::select! {
-                        () = accepting.stopping() => {}
-                        () = place.evicted() => {}
-                        () = accepting.accept(stream, address, place.door()) => {}
-                    }
-                });
+                let _ = stream.set_nodelay(true);
+                admit(&node, stream, address, &door);
             }
             Err(error) => {
                 // Out of descriptors, most likely: the connections that are there go on.
-                if let Some(untold) = complaints.pass(std::time::Instant::now()) {
+                if let Some(untold) = complaints.pass(now()) {
                     tracing::warn!(%error, untold, "cannot accept a connection");
                 }
                 tokio::time::sleep(Duration::from_millis(100)).await;
             }
         }
     }
+}
+
+/// Takes a connection in, unless the node stops or a newer one needs its place before it is a link.
+pub(crate) fn admit(node: &Node, stream: impl Carrier, from: SocketAddr, door: &Arc<Door>) {
+    let accepting = node.clone();
+    let place = door.admit(from.ip());
+    node.tasks().spawn(async move {
+        tokio::select! {
+            () = accepting.stopping() => {}
+            () = place.evicted() => {}
+            () = accepting.accept(stream, from, place.door()) => {}
+        }
+    });
 }
 
 #[cfg(test)]

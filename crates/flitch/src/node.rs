@@ -4,7 +4,7 @@ use std::any::Any;
 use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use flitch_dist::{InboundLimits, Ticker};
 use flitch_etf::{Pid, Term};
@@ -13,6 +13,7 @@ use flitch_name::{Creation, NodeName, NodePattern};
 use futures_util::FutureExt;
 use futures_util::future::join_all;
 use tokio::sync::{broadcast, watch};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -79,6 +80,11 @@ pub(crate) struct Settings {
     pub(crate) allow: Vec<NodePattern>,
     pub(crate) ports: Ports,
     pub(crate) drain: Duration,
+    /// What it offers in handshakes, before it is visible.
+    pub(crate) offered: Flags,
+    /// The network in memory that it is on, and on no other.
+    #[cfg(feature = "test-kit")]
+    pub(crate) network: Option<crate::test::Network>,
 }
 
 impl Default for Settings {
@@ -98,6 +104,9 @@ impl Default for Settings {
                 other: PeerPort::Epmd(flitch_epmd::address::DEFAULT_PORT),
             },
             drain: Duration::from_secs(3),
+            offered: Flags::OFFERED,
+            #[cfg(feature = "test-kit")]
+            network: None,
         }
     }
 }
@@ -117,6 +126,7 @@ impl Settings {
         let challenge = getrandom::u32().map_err(NoRandomness)?;
         let mut config = handshake::Config::new(cookies.clone(), challenge);
         config.timeout = patience;
+        config.flags = self.offered;
         if self.visible {
             config.flags = config.flags.with(Flags::PUBLISHED);
         }
@@ -363,12 +373,12 @@ impl Node {
         let mut unregistered = self.0.unregistered.subscribe();
         let unregistered = unregistered.wait_for(|out| *out);
         let _ = tokio::time::timeout(Duration::from_secs(1), unregistered).await;
-        let patience = tokio::time::Instant::now() + self.0.settings.drain;
+        let patience = Instant::now() + self.0.settings.drain;
         let _ = tokio::time::timeout_at(patience, self.drained()).await;
         self.end_processes(patience).await;
         let links = self.0.peers.links();
         join_all(links.iter().map(|link| async {
-            let patience = patience.max(tokio::time::Instant::now() + LAST_WORDS);
+            let patience = patience.max(Instant::now() + LAST_WORDS);
             let _ = tokio::time::timeout_at(patience, link.outbox.flushed()).await;
             link.close(CloseReason::Shutdown);
         }))
@@ -390,12 +400,12 @@ impl Node {
     }
 
     /// Ends the processes. They have what is left of the drain for it, and a moment in any case.
-    async fn end_processes(&self, patience: tokio::time::Instant) {
+    async fn end_processes(&self, patience: Instant) {
         self.0.running.close();
         for entry in self.0.processes.all() {
             entry.push(Incoming::Shutdown);
         }
-        let patience = patience.max(tokio::time::Instant::now() + LAST_WORDS);
+        let patience = patience.max(Instant::now() + LAST_WORDS);
         if tokio::time::timeout_at(patience, self.0.running.wait()).await.is_err() {
             for entry in self.0.processes.all() {
                 entry.end(Term::atom("shutdown"));

@@ -132,7 +132,7 @@ impl Within {
         }
     }
 
-    async fn limit<R>(
+    pub(crate) async fn limit<R>(
         self,
         stage: Stage,
         whom: String,
@@ -158,7 +158,7 @@ pub(crate) async fn resolve(host: &str, within: Within) -> Result<Vec<IpAddr>, C
     Ok(addresses)
 }
 
-fn no_address(host: &str, message: &str) -> ConnectError {
+pub(crate) fn no_address(host: &str, message: &str) -> ConnectError {
     ConnectError::Dns { host: host.to_owned(), message: message.to_owned() }
 }
 

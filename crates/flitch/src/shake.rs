@@ -77,6 +77,6 @@ async fn read<S: AsyncRead + Unpin>(stream: &mut S, machine: &mut Handshake, buf
     match read {
         Ok(Ok(0) | Err(_)) => machine.handle_close(),
         Ok(Ok(count)) => machine.handle_input(buffer.get(..count).unwrap_or_default()),
-        Err(_) => machine.handle_timeout(std::time::Instant::now()),
+        Err(_) => machine.handle_timeout(crate::clock::now()),
     }
 }

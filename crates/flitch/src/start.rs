@@ -14,10 +14,10 @@ use crate::cookie::{Cookie, CookieError};
 use crate::dial::dial_unnamed;
 use crate::door::Door;
 use crate::listener;
-use crate::node::{Node, random_u32};
+use crate::node::{Node, Settings, random_u32};
 use crate::registration::{self, Epmd};
 use crate::route::{PeerPort, Within, resolve};
-use crate::system;
+use crate::system::{self, Output};
 
 /// How long the resolver may take to tell the families of our own host.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -68,6 +68,11 @@ impl NodeBuilder {
             None => flitch_epmd::address::port_from_env()?,
         };
         self.settings.ports.other = self.peer_port.unwrap_or(PeerPort::Epmd(epmd_port));
+        #[cfg(feature = "test-kit")]
+        if let (Name::Own(name), Some(network)) = (&self.name, self.settings.network.clone()) {
+            let name = name.clone();
+            return self.start_in_memory(name, &network, cookies);
+        }
         match self.name.clone() {
             Name::Own(name) => self.start_as(name, epmd_port, cookies).await,
             Name::Given { by, host } => self.start_named_by(by, &host, cookies).await,
@@ -103,8 +108,7 @@ impl NodeBuilder {
             Some(creation) => creation,
             None => Creation::from_random(random_u32()),
         };
-        let (node, requests) = Node::assemble(name, creation, port, cookies, self.settings);
-        system::start(&node, requests, self.output);
+        let node = assemble(name, creation, port, cookies, self.settings, self.output);
         registered.keep(&node);
         let door = Door::new();
         for listener in listeners {
@@ -125,8 +129,7 @@ impl NodeBuilder {
         self.settings.visible = false;
         let (link, stream) = dial_unnamed(&self.settings, &cookies, host, &by).await?;
         let us = link.us.clone();
-        let (node, requests) = Node::assemble(us.name, us.creation, 0, cookies, self.settings);
-        system::start(&node, requests, self.output);
+        let node = assemble(us.name, us.creation, 0, cookies, self.settings, self.output);
         node.link_up(link, stream, true).await?;
         let Some(link) = node.peers().predecessor(&by) else {
             node.shutdown().await;
@@ -142,6 +145,25 @@ impl NodeBuilder {
                            name is gone, and the name with it");
             named.shutdown().await;
         });
+        Ok(node)
+    }
+
+    /// Starts the node on a network in memory: what says how a socket is found there, or how EPMD
+    /// is, does not count.
+    #[cfg(feature = "test-kit")]
+    fn start_in_memory(
+        self,
+        name: NodeName,
+        network: &crate::test::Network,
+        cookies: Cookies,
+    ) -> Result<Node, StartError> {
+        let creation = network.next_creation();
+        let place = if self.listen { Some(network.take(&name)?) } else { None };
+        let port = place.as_ref().map_or(0, crate::test::Place::port);
+        let node = assemble(name, creation, port, cookies, self.settings, self.output);
+        if let Some(place) = place {
+            node.tasks().spawn(place.listen(node.clone(), Door::new()));
+        }
         Ok(node)
     }
 
@@ -170,6 +192,20 @@ impl NodeBuilder {
             StartError::Listen { ports, addresses: addresses.join(", "), source }
         })
     }
+}
+
+/// A node with what runs on every one.
+fn assemble(
+    name: NodeName,
+    creation: Creation,
+    port: u16,
+    cookies: Cookies,
+    settings: Settings,
+    output: Output,
+) -> Node {
+    let (node, requests) = Node::assemble(name, creation, port, cookies, settings);
+    system::start(&node, requests, output);
+    node
 }
 
 fn warn_if_weak(cookie: &Cookie, peers: &str) {

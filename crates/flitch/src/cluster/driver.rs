@@ -13,10 +13,11 @@ use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
+use crate::clock::now;
+use crate::cluster::State;
 use crate::cluster::links::{AnyLinks, DialError};
 use crate::cluster::plan::{Effect, TopologyId};
 use crate::cluster::status::ClusterEvent;
-use crate::cluster::{State, now};
 use crate::node::{Node, NodeEvent, panic_message};
 
 /// How often links are listed that tell nothing by themselves.

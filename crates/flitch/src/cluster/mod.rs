@@ -20,6 +20,7 @@ use std::time::Duration;
 use tokio::sync::{Notify, broadcast, watch};
 use tokio_util::sync::CancellationToken;
 
+use crate::clock::now;
 use crate::cluster::driver::Joined;
 use crate::cluster::plan::{Plan, TopologyId};
 use crate::cluster::status::{ClusterEvent, PeerStatus, TopologyStatus, WaitError};
@@ -164,11 +165,6 @@ impl State {
         change(&mut self.plan(), now());
         self.wake.notify_one();
     }
-}
-
-/// The time, by the clock of the runtime.
-fn now() -> std::time::Instant {
-    tokio::time::Instant::now().into_std()
 }
 
 impl std::fmt::Debug for Cluster {

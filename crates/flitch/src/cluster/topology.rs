@@ -9,12 +9,20 @@ use crate::cluster::links::{AnyLinks, Links};
 
 /// What a node joins: a strategy under a name. Any [`Strategy`] becomes one under its own.
 ///
-/// ```no_run
+/// ```
+/// use flitch::Topology;
+/// use flitch::test::Network;
 /// use std::time::Duration;
-/// use flitch::{Node, NodeName, Topology};
 ///
-/// # async fn run(node: Node, seeds: Vec<NodeName>) {
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let network = Network::new();
+/// # let node = network.node("worker@a")?.start().await?;
+/// let app = network.beam("app@b")?.start().await?;
+/// let seeds = vec![app.name().clone()];
 /// node.join(Topology::new("seeds", seeds).prune_after(Duration::from_secs(60)));
+/// app.until_up(node.name()).await?;
+/// # Ok(())
 /// # }
 /// ```
 #[must_use = "a topology does something when a node joins it"]

@@ -4,7 +4,6 @@
 //! Source: `erpc.erl` of kernel; `erl_dist_protocol`, SPAWN_REQUEST.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use flitch_dist::control::SPAWNED_MONITOR;
 use flitch_dist::{Control, Payload, SpawnRequest, Target};
@@ -26,7 +25,7 @@ impl Node {
     ) {
         let Some(link) = link else { return };
         let SpawnRequest { module, function, arity, .. } = request;
-        if let Some(untold) = self.stats().spawns.pass(Instant::now()) {
+        if let Some(untold) = self.stats().spawns.pass(crate::clock::now()) {
             let peer = &link.name;
             tracing::warn!(%peer, ?module, ?function, arity, untold, "refused to run a function");
         }
