@@ -143,6 +143,12 @@ impl Beam {
         }
     }
 
+    /// All that the node has printed by itself: what is logged on it.
+    #[must_use]
+    pub fn log(&self) -> String {
+        self.child.log().stream("out") + &self.child.log().stream("err")
+    }
+
     /// Freezes the node (`SIGSTOP`): its sockets stay open and it is silent.
     pub fn freeze(&self) {
         self.child.signal(Signal::STOP);

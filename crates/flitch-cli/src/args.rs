@@ -91,8 +91,7 @@ pub(crate) struct NodeArgs {
     /// Which EPMD to register with [default: auto]
     #[arg(long, value_name = "WHICH", value_enum)]
     pub(crate) epmd: Option<EpmdArg>,
-    /// Show in `nodes()` of the peers. The node takes no part in `global` yet, so that
-    /// `:global.sync()` on them waits for it
+    /// Show in `nodes()` of the peers, be connected to all of them, and take part in `global`
     #[arg(long)]
     pub(crate) visible: bool,
     /// A node to stay connected to; repeatable

@@ -101,10 +101,18 @@ impl NodeBuilder {
 
     /// Whether the node shows itself in `nodes()` of its peers. It does not unless told.
     ///
-    /// A visible node is one that `global` counts on, and this one takes no part in `global`'s
-    /// protocol yet: names and locks of the others work, but `global:sync/0` waits for it.
+    /// A visible node takes part in `global`: it is connected to every node of the cluster, and has
+    /// their names ([`Node::global`](crate::Node::global)).
     pub fn visible(mut self, visible: bool) -> Self {
         self.settings.visible = visible;
+        self
+    }
+
+    /// Whether a visible node, when it has lost the connection to another one, has all disconnect
+    /// from that one, so that there are never nodes which see both sides of a partition. It does
+    /// unless told; it is to be as on the other nodes (kernel's `prevent_overlapping_partitions`).
+    pub fn prevent_overlapping_partitions(mut self, prevent: bool) -> Self {
+        self.settings.prevent_overlapping_partitions = prevent;
         self
     }
 

@@ -153,6 +153,7 @@ pub(crate) async fn serve<S: GenServer>(mut server: S, mut process: Process) -> 
                 server.handle_info(Info::Down { reference, target, reason }).await;
                 None
             }
+            Incoming::Node(_) => None,
             Incoming::Shutdown => Some(ExitReason::shutdown()),
         };
         if let Some(reason) = stop {

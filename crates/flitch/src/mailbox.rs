@@ -7,6 +7,8 @@ use flitch_dist::{Payload, Target};
 use flitch_etf::{Pid, Reference, Term};
 use tokio::sync::mpsc;
 
+use crate::node::NodeEvent;
+
 /// What a process receives.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -29,6 +31,8 @@ pub enum Incoming {
         /// Why.
         reason: Term,
     },
+    /// A peer has come or gone; only for who watches nodes.
+    Node(NodeEvent),
     /// The node shuts down: end with the reason `shutdown`.
     Shutdown,
 }

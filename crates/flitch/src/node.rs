@@ -63,12 +63,15 @@ pub(crate) struct Shared {
     unregistered: watch::Sender<bool>,
     /// Who should be connected. It is there when somebody asks for it.
     cluster: OnceLock<Arc<crate::cluster::State>>,
+    /// The names of the cluster, if the node is visible.
+    global: OnceLock<crate::global::State>,
 }
 
 /// What a node is told.
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
     pub(crate) visible: bool,
+    pub(crate) prevent_overlapping_partitions: bool,
     pub(crate) ticktime: Duration,
     pub(crate) setup_timeout: Duration,
     pub(crate) tickintensity: u32,
@@ -91,6 +94,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             visible: false,
+            prevent_overlapping_partitions: true,
             ticktime: Ticker::DEFAULT_TICKTIME,
             setup_timeout: handshake::Config::NET_SETUPTIME,
             tickintensity: Ticker::DEFAULT_INTENSITY,
@@ -235,6 +239,7 @@ impl Node {
             running: TaskTracker::new(),
             unregistered: watch::channel(true).0,
             cluster: OnceLock::new(),
+            global: OnceLock::new(),
         };
         (Self(Arc::new(shared)), requests)
     }
@@ -432,6 +437,7 @@ impl Node {
     }
 
     pub(crate) fn publish(&self, event: NodeEvent) {
+        self.tell_global(&event);
         // Nobody may be listening.
         let _ = self.0.events.send(event);
     }
@@ -470,6 +476,10 @@ impl Node {
 
     pub(crate) fn cluster_state(&self) -> &OnceLock<Arc<crate::cluster::State>> {
         &self.0.cluster
+    }
+
+    pub(crate) fn global_state(&self) -> &OnceLock<crate::global::State> {
+        &self.0.global
     }
 
     pub(crate) fn set_unregistered(&self, out: bool) {

@@ -85,9 +85,6 @@ impl NodeBuilder {
         epmd_port: u16,
         cookies: Cookies,
     ) -> Result<Node, StartError> {
-        if self.settings.visible {
-            tracing::warn!("visible, without a part in `global`: global:sync/0 of peers waits");
-        }
         if self.listen && self.bind.is_empty() {
             self.bind = default_bind(&name).await;
         }

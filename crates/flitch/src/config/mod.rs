@@ -153,6 +153,9 @@ impl Config {
         let (name, node) = (self.name()?, &self.node);
         self.check_peers(&name)?;
         let mut builder = Node::builder(name).cookie(self.cookie()?).visible(node.visible);
+        if let Some(prevent) = node.prevent_overlapping_partitions {
+            builder = builder.prevent_overlapping_partitions(prevent);
+        }
         if let Some(ports) = &node.dist_port {
             builder = builder.ports(ports.0.clone());
         }

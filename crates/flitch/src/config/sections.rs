@@ -38,6 +38,9 @@ pub struct NodeSection {
     pub epmd: EpmdChoice,
     /// Whether the node shows itself in `nodes()` of its peers.
     pub visible: bool,
+    /// Whether a visible node has all disconnect from one that it has lost; it does unless told. The
+    /// same on all nodes of a cluster.
+    pub prevent_overlapping_partitions: Option<bool>,
     /// Nodes to stay connected to.
     #[serde(deserialize_with = "texts")]
     pub connect: Vec<NodeName>,

@@ -19,5 +19,8 @@ pub(crate) fn start(node: &Node, requests: Receiver, output: Output) {
     if let Err(error) = kernel.register("net_kernel") {
         tracing::error!(%error, "net_kernel cannot be registered");
     }
+    if node.settings().visible {
+        crate::global::start(node);
+    }
     node.tasks().spawn(io::serve(node.clone(), requests, output));
 }

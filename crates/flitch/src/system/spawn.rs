@@ -37,7 +37,7 @@ impl Node {
             flags,
             result,
         };
-        match undefined(request, arguments) {
+        match self.outcome(request, arguments) {
             // The process that never was has ended: `undef`, with the function's name.
             Some(reason) if is_monitored(request) => {
                 self.push(link, &reply(SPAWNED_MONITOR, pid.clone().into()), no_payload);
@@ -57,14 +57,24 @@ fn is_monitored(request: &SpawnRequest) -> bool {
     request.options.as_list().is_some_and(|options| options.iter().any(is_monitor))
 }
 
-/// What `erpc:execute_call/4` exits with for a function that is not there.
-fn undefined(request: &SpawnRequest, arguments: &Payload) -> Option<Term> {
-    if request.module != "erpc" || request.function != "execute_call" {
-        return None;
+impl Node {
+    /// What `erpc:execute_call/4` exits with: for a function that is not there, and for the one
+    /// that `global` of another node calls here.
+    fn outcome(&self, request: &SpawnRequest, arguments: &Payload) -> Option<Term> {
+        if request.module != "erpc" || request.function != "execute_call" {
+            return None;
+        }
+        let arguments = arguments.to_term(LIMITS).ok()?;
+        let [result, module, function, arguments] = arguments.as_list()? else { return None };
+        let resolves = module.is_atom("global") && function.is_atom("resolve_it");
+        if resolves && self.settings().visible && is_monitored(request) {
+            let value = crate::global::resolve_it(self, arguments);
+            if let Some(value) = value {
+                return Some(Term::from((result.clone(), Term::atom("return"), value)));
+            }
+        }
+        let frame = (module.clone(), function.clone(), arguments.clone(), Term::empty_list());
+        let stack = Term::from(vec![Term::from(frame)]);
+        Some(Term::from((result.clone(), Term::atom("error"), Term::atom("undef"), stack)))
     }
-    let arguments = arguments.to_term(LIMITS).ok()?;
-    let [result, module, function, arguments] = arguments.as_list()? else { return None };
-    let frame = (module.clone(), function.clone(), arguments.clone(), Term::empty_list());
-    let stack = Term::from(vec![Term::from(frame)]);
-    Some(Term::from((result.clone(), Term::atom("error"), Term::atom("undef"), stack)))
 }

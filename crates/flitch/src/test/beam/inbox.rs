@@ -16,6 +16,7 @@ use tokio::time::{Instant, timeout_at};
 use super::Beam;
 use crate::caller::{Caller, From};
 use crate::mailbox::Incoming;
+use crate::node::NodeEvent;
 use crate::process::{ExitReason, Process};
 
 /// What the process of a BEAM has received and nobody has wanted yet.
@@ -79,6 +80,10 @@ fn show(incoming: &Incoming) -> String {
         }
         Incoming::Down { reason, .. } => {
             text::elixir(&Term::from((Term::atom("DOWN"), reason.clone()))).to_string()
+        }
+        Incoming::Node(NodeEvent::Up { node, .. }) => format!("{{:nodeup, :{:?}}}", node.as_str()),
+        Incoming::Node(NodeEvent::Down { node, .. }) => {
+            format!("{{:nodedown, :{:?}}}", node.as_str())
         }
         Incoming::Shutdown => ":shutdown".to_owned(),
     }
