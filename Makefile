@@ -2,7 +2,7 @@
 
 CARGO ?= cargo
 
-.PHONY: help setup test docker-test cluster chaos demo bench-codec bench-epmd bench-link fuzz matrix lint check
+.PHONY: help setup test docker-test cluster chaos demo bench-codec bench-epmd bench-link bench-idle fuzz matrix lint check
 
 help:
 	@echo "flitch: a node of Rust in a cluster of BEAMs"
@@ -43,6 +43,9 @@ bench-epmd: setup ## our epmd beside the stock one: lookups and registrations a 
 bench-link: setup ## a node beside a BEAM, both asked by a BEAM: connects, calls, floods; calls beside large messages
 	$(CARGO) bench --locked -p integration --bench link
 	$(CARGO) bench --locked -p flitch --bench large
+
+bench-idle: setup ## what an idle node and an idle link take of memory
+	$(CARGO) bench --locked -p integration --bench idle
 
 matrix: ## the tests against OTP 25, 27 and 29, each from its Debian release (root)
 	@.ci/matrix

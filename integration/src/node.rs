@@ -137,6 +137,12 @@ impl Node {
         format!("{{:flitch, {}}}", self.atom())
     }
 
+    /// Its process id.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.child.pid()
+    }
+
     /// The port on which it listens, from its own `node is up`.
     ///
     /// # Panics

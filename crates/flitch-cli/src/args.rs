@@ -115,7 +115,7 @@ pub(crate) struct NodeArgs {
     /// How long calls in flight may take when the node shuts down [default: 3]
     #[arg(long, value_name = "SECONDS")]
     pub(crate) drain: Option<Seconds>,
-    /// Serve /livez and /readyz there
+    /// Serve /livez, /readyz and /metrics there
     #[arg(long, value_name = "IP:PORT")]
     pub(crate) http: Option<SocketAddr>,
     /// How many discovered peers have to be up for /readyz to say so [default: 0]

@@ -1,4 +1,5 @@
-//! `/livez` and `/readyz` over HTTP, for whoever runs the node: kubelet, Docker, a load balancer.
+//! `/livez`, `/readyz` and `/metrics` over HTTP, for whoever runs the node: kubelet, Docker, a load
+//! balancer, Prometheus.
 //!
 //! [`Server`] is bound before the node starts, so that a port that is taken is told at once, and
 //! answers until the program ends. [`Health`] is what it answers by: the node's side moves it on.
@@ -8,6 +9,7 @@
 
 mod answer;
 mod health;
+mod metrics;
 
 use std::collections::VecDeque;
 use std::convert::Infallible;

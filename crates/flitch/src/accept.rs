@@ -18,6 +18,7 @@ use crate::given_names::Given;
 use crate::guesses::{Ticket, Turn};
 use crate::node::Node;
 use crate::shake::{Answer, Asked, shake};
+use crate::task::{self, Name};
 
 /// How long a peer waits for its turn to be challenged, where others at its address guess at the
 /// cookie: well inside its own deadline.
@@ -36,6 +37,24 @@ enum NotLetIn {
     TooManyGuesses(String),
     #[error(transparent)]
     Handshake(#[from] HandshakeError),
+}
+
+impl NotLetIn {
+    /// The reason in one of the words of [`REFUSALS`](crate::metrics::counters::REFUSALS).
+    fn as_str(&self) -> &'static str {
+        match self {
+            Self::NotAllowed(_) => "not_allowed",
+            Self::TooManyGuesses(_) => "too_many_guesses",
+            Self::Handshake(HandshakeError { cause, .. }) => match cause {
+                Cause::WrongCookie => "wrong_cookie",
+                Cause::Refused | Cause::GivenUp | Cause::Withdrawn => "rivalry",
+                Cause::TimedOut => "timeout",
+                Cause::Closed => "closed",
+                _ => "protocol",
+            },
+            Self::NoRandomness(_) => "no_randomness",
+        }
+    }
 }
 
 impl Node {
@@ -77,6 +96,7 @@ impl Node {
 
     /// Logs why a connection was not let in, but not more often than somebody can read it.
     fn tell_of_stranger(&self, from: SocketAddr, error: &NotLetIn, door: &Door) {
+        self.stats().counters.refused.add(error.as_str());
         let now = now();
         if let NotLetIn::Handshake(HandshakeError { cause: Cause::WrongCookie, peer, .. }) = error
             && let Some(peer) = peer.as_deref().and_then(|peer| peer.parse().ok())
@@ -219,7 +239,8 @@ impl Drop for Knocked<'_> {
         }
         if let Some(given) = self.given.take().filter(|given| self.proved || given.again) {
             let (link, door) = (self.node.peers().predecessor(&given.name), Arc::clone(self.door));
-            self.node.tasks().spawn(async move {
+            let name = Name::of(|| format!("given name {}", given.name));
+            task::spawn(self.node.tasks(), name, async move {
                 if let Some(link) = link {
                     link.gone().await;
                 }

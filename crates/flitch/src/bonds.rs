@@ -14,6 +14,7 @@ use crate::node::{Node, NodeEvent};
 use crate::peer_link::{self, PeerLink};
 use crate::process::{Entry, ExitReason, Link, Reason, Watched};
 use crate::router::no_payload;
+use crate::task::{self, Name};
 
 impl Node {
     pub(crate) fn link(&self, entry: &Arc<Entry>, pid: &Pid) {
@@ -142,7 +143,8 @@ impl Node {
             return;
         }
         let this = self.clone();
-        self.tasks().spawn(async move {
+        let name = Name::of(|| format!("bind {node}"));
+        task::spawn(self.tasks(), name, async move {
             let reach = async {
                 match node.as_str().parse() {
                     Ok(name) => this.reach(&name).await.is_ok(),
@@ -197,6 +199,7 @@ impl Node {
     pub(crate) fn peer_up(&self, link: &PeerLink) {
         let hidden = !link.is_visible();
         tracing::info!(peer = %link.name, hidden, "peer is up");
+        self.stats().counters.link_up(link.dialled);
         self.publish(NodeEvent::Up { node: link.name.clone(), hidden });
     }
 
@@ -227,6 +230,7 @@ impl Node {
             }
         }
         tracing::info!(peer = %link.name, %reason, "peer is down");
+        self.stats().counters.links_down.add(reason.as_str());
         // Before a successor can come up: the two are told of in this order.
         self.publish(NodeEvent::Down { node: link.name.clone(), reason });
         self.peers().gone(link);

@@ -13,10 +13,12 @@ use flitch_name::NodeName;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::time::{Instant, timeout_at};
+use tracing::Instrument;
 
 use crate::calls::{Outcome, Waiting};
 use crate::connect_error::ConnectError;
 use crate::dest::{Dest, DestError};
+use crate::metrics::Watched;
 use crate::node::Node;
 use crate::peer_link::PeerLink;
 use crate::router::no_payload;
@@ -97,13 +99,18 @@ impl Node {
         let dest = to.try_into().map_err(DestError::from)?;
         let mut bytes = Vec::new();
         write_value(&mut bytes, request)?;
+        let watched = Watched::call(self, &dest);
         let within = Within::new(timeout);
-        let outcome = within.limit(self.call_outcome(&dest, bytes)).await??;
-        match outcome {
-            Outcome::Reply(payload) => Ok(read_reply(&mut payload.reader())?),
-            Outcome::Down(reason) | Outcome::NotSpawned(reason) => Err(down(reason)),
-            Outcome::NoConnection => Err(CallError::NoConnection),
-        }
+        let answer = async {
+            match within.limit(self.call_outcome(&dest, bytes)).await?? {
+                Outcome::Reply(payload) => Ok(read_reply(&mut payload.reader())?),
+                Outcome::Down(reason) | Outcome::NotSpawned(reason) => Err(down(reason)),
+                Outcome::NoConnection => Err(CallError::NoConnection),
+            }
+        };
+        let result = answer.instrument(watched.span()).await;
+        watched.ended(&result);
+        result
     }
 
     async fn call_outcome(&self, dest: &Dest, request: Vec<u8>) -> Result<Outcome, CallError> {
@@ -183,13 +190,19 @@ impl Node {
     ) -> Result<R, RpcError> {
         let atom = |text: &str| Atom::new(text).map_err(|error| CallError::Dest(error.into()));
         let (module, function) = (atom(module)?, atom(function)?);
+        let watched = Watched::rpc(self, node, module.as_str(), function.as_str());
         let within = Within::new(timeout);
-        let run = self.rpc_outcome(node, module, function, arguments);
-        match within.limit(run).await.map_err(RpcError::Call)?? {
-            Outcome::Down(reason) => rpc_result(&reason),
-            Outcome::NotSpawned(reason) => Err(RpcError::Refused(reason)),
-            Outcome::NoConnection | Outcome::Reply(_) => Err(CallError::NoConnection.into()),
-        }
+        let answer = async {
+            let run = self.rpc_outcome(node, module, function, arguments);
+            match within.limit(run).await.map_err(RpcError::Call)?? {
+                Outcome::Down(reason) => rpc_result(&reason),
+                Outcome::NotSpawned(reason) => Err(RpcError::Refused(reason)),
+                Outcome::NoConnection | Outcome::Reply(_) => Err(CallError::NoConnection.into()),
+            }
+        };
+        let result = answer.instrument(watched.span()).await;
+        watched.ended(&result);
+        result
     }
 
     async fn rpc_outcome(

@@ -9,6 +9,7 @@ use flitch_etf::{
     DeError, Pid, Reader, SerError, Term, write_term, write_tuple_header, write_value,
 };
 use serde::Serialize;
+use tokio::time::Instant;
 
 use crate::calls::tag_reference;
 use crate::node::Node;
@@ -29,6 +30,9 @@ struct Open {
     node: Node,
     entry: Arc<Entry>,
     from: From,
+    began: Instant,
+    /// How it is counted when it is over.
+    answer: &'static str,
 }
 
 /// `{Pid, Tag}` of a call.
@@ -95,7 +99,8 @@ impl From {
 impl<R> Caller<R> {
     pub(crate) fn new(node: Node, entry: Arc<Entry>, from: From) -> Self {
         node.stats().open_calls.fetch_add(1, Ordering::AcqRel);
-        Self { open: Some(Open { node, entry, from }), answer: PhantomData }
+        let open = Open { node, entry, from, began: Instant::now(), answer: "exit" };
+        Self { open: Some(open), answer: PhantomData }
     }
 
     /// The process that waits.
@@ -117,13 +122,14 @@ impl<R: Serialize> Caller<R> {
     /// a line in the log.
     #[allow(clippy::needless_pass_by_value, reason = "an answer is given away")]
     pub fn reply(mut self, answer: R) {
-        let Some(open) = self.open.take() else { return };
+        let Some(mut open) = self.open.take() else { return };
         let us = &open.entry.pid;
         if let Err(error) = open.from.answer(&open.node, us, |out| write_value(out, &answer)) {
             tracing::error!(process = %us, %error, "an answer cannot be encoded");
             let reason = (Term::atom("unencodable_reply"), error.to_string());
-            open.exit(&reason.into());
+            return open.exit(&reason.into());
         }
+        open.answer = "reply";
     }
 }
 
@@ -135,13 +141,16 @@ impl Open {
 
 impl Drop for Open {
     fn drop(&mut self) {
-        self.node.stats().open_calls.fetch_sub(1, Ordering::AcqRel);
+        let stats = self.node.stats();
+        stats.open_calls.fetch_sub(1, Ordering::AcqRel);
+        stats.counters.calls_in.ended(self.answer, self.began.elapsed());
     }
 }
 
 impl<R> Drop for Caller<R> {
     fn drop(&mut self) {
-        if let Some(open) = self.open.take() {
+        if let Some(mut open) = self.open.take() {
+            open.answer = "no_reply";
             // A server that panics ends with its own reason, which says more.
             if !open.entry.is_panicking_here() {
                 open.exit(&Term::atom("no_reply"));

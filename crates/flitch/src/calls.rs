@@ -55,6 +55,11 @@ impl Calls {
         &self.caller
     }
 
+    /// How many wait.
+    pub(crate) fn open(&self) -> usize {
+        self.lock().len()
+    }
+
     pub(crate) fn is_caller(&self, pid: &Pid) -> bool {
         *pid == self.caller
     }

@@ -16,6 +16,7 @@ use crate::connect_error::ConnectError;
 use crate::node::{Node, Settings};
 use crate::peer_link::{CloseReason, PeerLink};
 use crate::peers::Verdict;
+use crate::task::{self, Name};
 
 /// How much memory the writer keeps between writes.
 const KEEP: usize = 256 * 1024;
@@ -73,7 +74,8 @@ impl Node {
             link.close(CloseReason::Shutdown);
         }
         let up = Up { node: self.clone(), link };
-        self.tasks().spawn(async move {
+        let name = Name::of(|| format!("link {}", up.link.name));
+        task::spawn(self.tasks(), name, async move {
             carry(&up.node, &up.link, stream, &established.leftover).await;
         });
         Ok(())
@@ -106,7 +108,7 @@ async fn carry(node: &Node, link: &Arc<PeerLink>, stream: impl Carrier, leftover
             link.close(reason);
             None
         }
-        reason = write(link, &mut writer, &clock) => Some(reason),
+        reason = write(node, link, &mut writer, &clock) => Some(reason),
     };
     if let Some(reason) = broken {
         if matches!(reason, CloseReason::Broken(_)) {
@@ -156,7 +158,7 @@ async fn read(
         let read = if unfinished { timeout_at(sweep, read).await } else { Ok(read.await) };
         match read {
             Ok(Ok(0)) => return CloseReason::Closed,
-            Ok(Ok(_)) => clock.received(),
+            Ok(Ok(count)) => node.count_in(link, count, clock.received()),
             Ok(Err(error)) => return broken(&error),
             // Whoever sends nothing of its message for so long has died half-way.
             Err(_) => {
@@ -176,6 +178,7 @@ async fn read(
 }
 
 async fn write(
+    node: &Node,
     link: &PeerLink,
     stream: &mut (impl AsyncWrite + Unpin),
     clock: &Clock,
@@ -193,7 +196,7 @@ async fn write(
             },
         };
         let Some(bytes) = bytes else { return CloseReason::Closed };
-        if let Err(reason) = write_out(link, stream, &bytes, clock).await {
+        if let Err(reason) = write_out(node, link, stream, &bytes, clock).await {
             return reason;
         }
         clock.sent();
@@ -204,6 +207,7 @@ async fn write(
 /// Writes everything, watching meanwhile that the peer says something, and takes something: one
 /// that reads nothing for the whole `net_ticktime` has not seen our ticks either.
 async fn write_out(
+    node: &Node,
     link: &PeerLink,
     stream: &mut (impl AsyncWrite + Unpin),
     mut bytes: &[u8],
@@ -230,6 +234,7 @@ async fn write_out(
         match written {
             Ok(0) => return Err(CloseReason::Closed),
             Ok(count) => {
+                node.count_out(link, count);
                 bytes = bytes.get(count..).unwrap_or_default();
                 progress = Instant::now();
                 link.outbox.set_stalled(false);
@@ -267,8 +272,12 @@ impl Clock {
         act(&mut ticker, Instant::now().into_std())
     }
 
-    fn received(&self) {
-        self.with(Ticker::handle_received);
+    /// Something came. Says when that was.
+    fn received(&self) -> Instant {
+        self.with(|ticker, now| {
+            ticker.handle_received(now);
+            Instant::from_std(now)
+        })
     }
 
     fn sent(&self) {

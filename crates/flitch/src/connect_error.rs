@@ -144,6 +144,11 @@ impl ConnectError {
         matches!(self, Self::Epmd(error) if matches!(**error, client::ClientError::NoDaemon { .. }))
     }
 
+    /// Whether something went wrong: neither did another connection win, nor did we stop.
+    pub(crate) fn is_failure(&self) -> bool {
+        !self.is_rivalry() && !matches!(self, Self::Shutdown)
+    }
+
     /// Whether this attempt gave way to another connection with the same peer.
     pub(crate) fn is_rivalry(&self) -> bool {
         match self {
@@ -155,6 +160,8 @@ impl ConnectError {
 }
 
 impl Stage {
+    pub(crate) const WORDS: [&str; 5] = ["name", "dns", "epmd", "tcp", "handshake"];
+
     /// The stage in one word.
     #[must_use]
     pub fn as_str(self) -> &'static str {

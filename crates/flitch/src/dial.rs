@@ -17,6 +17,7 @@ use crate::peer_link::PeerLink;
 use crate::peers::{Attempt, Want};
 use crate::route::Within;
 use crate::shake::{Answer, Asked, shake};
+use crate::task::{self, Name};
 
 /// How long a peer that states a name may keep us from dialling that name. Who knows the cookie
 /// is in within milliseconds.
@@ -48,6 +49,9 @@ impl Dialling {
 
 impl Drop for Dialling {
     fn drop(&mut self) {
+        if let Some(error) = self.error.as_ref().filter(|error| error.is_failure()) {
+            self.node.stats().counters.dials_failed.add(error.stage().as_str());
+        }
         self.node.peers().dialled(&self.name, self.error.take());
     }
 }
@@ -70,7 +74,8 @@ impl Node {
                 Want::Dial(changes, lost) => {
                     // A task of its own: others wait for it too, whatever becomes of this caller.
                     let dialling = Dialling::of(self, name);
-                    self.tasks().spawn(async move {
+                    let task = Name::of(|| format!("dial {name}"));
+                    task::spawn(self.tasks(), task, async move {
                         let Dialling { node, name, .. } = &dialling;
                         let error = tokio::select! {
                             biased;

@@ -2,12 +2,14 @@
 //!
 //! Source of the messages: `gen.erl`, `gen_server.erl` and `sys.erl` of stdlib.
 
+use std::any::type_name;
 use std::future::{Future, ready};
 
 use flitch_dist::{Payload, Target};
 use flitch_etf::{Atom, DeError, Pid, Reader, Reference, Term, read_value};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use tracing::{Instrument, Span};
 
 use crate::caller::{Caller, From};
 use crate::mailbox::Incoming;
@@ -183,10 +185,11 @@ async fn handle<S: GenServer>(
                 }
             };
             let at = from.pid.node.clone();
+            let span = handling::<S>(process, &from);
             let caller = Caller::new(process.node.clone(), process.entry.clone(), from);
             let mut request = reader.fork();
             match read_value::<S::Call>(&mut reader) {
-                Ok(call) => server.handle_call(call, caller).await,
+                Ok(call) => server.handle_call(call, caller).instrument(span).await,
                 Err(error) => refuse(process, &mut request, &error, caller),
             }
             room(&process.node, &at).await;
@@ -207,6 +210,17 @@ async fn handle<S: GenServer>(
             None
         }
     }
+}
+
+/// What the work on a call is done in, for those who collect spans.
+fn handling<S>(process: &Process, from: &From) -> Span {
+    tracing::debug_span!(
+        "handle_call",
+        otel.kind = "server",
+        server = type_name::<S>(),
+        process = %process.pid(),
+        from = %from.pid,
+    )
 }
 
 /// The first element of a message that has the shape of a call, a cast or a system message, with

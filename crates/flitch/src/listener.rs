@@ -14,6 +14,7 @@ use crate::carrier::Carrier;
 use crate::clock::now;
 use crate::door::Door;
 use crate::node::Node;
+use crate::task::{self, Name};
 use crate::throttle::Throttle;
 
 /// How often any port is asked for.
@@ -93,7 +94,8 @@ pub(crate) async fn listen(node: Node, listener: TcpListener, door: Arc<Door>) {
 pub(crate) fn admit(node: &Node, stream: impl Carrier, from: SocketAddr, door: &Arc<Door>) {
     let accepting = node.clone();
     let place = door.admit(from.ip());
-    node.tasks().spawn(async move {
+    let name = Name::of(|| format!("handshake {from}"));
+    task::spawn(node.tasks(), name, async move {
         tokio::select! {
             () = accepting.stopping() => {}
             () = place.evicted() => {}

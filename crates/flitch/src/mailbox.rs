@@ -122,7 +122,12 @@ impl Sender {
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.queued.load(Ordering::Acquire) == 0
+        self.bytes() == 0
+    }
+
+    /// What waits, by what it takes in memory.
+    pub(crate) fn bytes(&self) -> usize {
+        self.queued.load(Ordering::Acquire)
     }
 }
 

@@ -1,6 +1,6 @@
 //! The node: what everything else hangs on.
 
-use std::any::Any;
+use std::any::{Any, type_name};
 use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -24,11 +24,13 @@ use crate::connect_error::{ConnectError, NoRandomness};
 use crate::gen_server::{GenServer, serve};
 use crate::identity::Identity;
 use crate::mailbox::{self, Incoming};
+use crate::metrics::Counters;
 use crate::peer_link::CloseReason;
 use crate::peers::Peers;
 use crate::process::{Entry, ExitReason, Process, ProcessHandle};
 use crate::processes::{Processes, RegisterError};
 use crate::route::{PeerPort, Ports};
+use crate::task::{self, Name};
 use crate::throttle::Throttle;
 
 /// A node of a BEAM cluster.
@@ -149,6 +151,7 @@ pub(crate) struct Stats {
     pub(crate) spawns: Throttle,
     /// Calls that were received and have no answer yet.
     pub(crate) open_calls: AtomicUsize,
+    pub(crate) counters: Counters,
 }
 
 /// Something happened to a peer.
@@ -188,8 +191,9 @@ const EVENTS: usize = 1024;
 /// How long a process has at the least to end in order, and a link to be flushed.
 const LAST_WORDS: Duration = Duration::from_millis(250);
 
-/// How often a node that shuts down looks whether its calls are answered.
-const DRAIN_STEP: Duration = Duration::from_millis(5);
+/// For so long nothing has to come from peers before a node that shuts down takes its calls for
+/// answered: what they sent before may still be on its way through the carrier.
+const QUIET: Duration = Duration::from_millis(20);
 
 impl Node {
     /// Begins the making of a node. See [`NodeBuilder`].
@@ -334,7 +338,8 @@ impl Node {
         let entry = Arc::new(Entry::new(pid.clone(), sender));
         self.0.processes.insert(&entry);
         let (node, running) = (self.clone(), Arc::clone(&entry));
-        self.0.running.spawn(async move {
+        let name = Name::of(|| format!("process {pid} {}", type_name::<F>()));
+        task::spawn(&self.0.running, name, async move {
             let entry = Arc::clone(&running);
             entry.begin();
             let process = Process { node: node.clone(), entry: running, mailbox: receiver };
@@ -393,14 +398,21 @@ impl Node {
         let _ = tokio::time::timeout(Duration::from_millis(500), self.0.tasks.wait()).await;
     }
 
-    /// Waits until no message waits and no call is open.
+    /// Waits until no message waits, no call is open, and none comes any more.
     async fn drained(&self) {
         let idle = || {
             self.0.stats.open_calls.load(Ordering::Acquire) == 0
                 && self.0.processes.all().iter().all(|entry| entry.mailbox.is_empty())
         };
-        while !idle() {
-            tokio::time::sleep(DRAIN_STEP).await;
+        let mut before = None;
+        loop {
+            let received = idle().then(|| self.0.stats.received.load(Ordering::Relaxed));
+            let quiet = before == received || self.0.peers.links().is_empty();
+            if received.is_some() && quiet {
+                return;
+            }
+            before = received;
+            tokio::time::sleep(QUIET).await;
         }
     }
 

@@ -11,6 +11,8 @@ use flitch_dist::{Control, Lane, Outbound, Packet, PacketError};
 use flitch_handshake::Flags;
 use tokio::sync::Notify;
 
+use crate::router::carries_message;
+
 /// The buffer and its two bells.
 pub(crate) struct Outbox {
     state: Mutex<State>,
@@ -29,6 +31,8 @@ struct State {
     closed: bool,
     /// Bytes that the writer holds and that are not on the wire yet.
     writing: usize,
+    /// Messages that were appended so far.
+    messages: u64,
 }
 
 impl State {
@@ -66,7 +70,8 @@ impl Outbox {
 
     /// For a link to a peer with these flags.
     pub(crate) fn new(limit: usize, flags: Flags) -> Self {
-        let state = State { outbound: Outbound::new(flags), closed: false, writing: 0 };
+        let state =
+            State { outbound: Outbound::new(flags), closed: false, writing: 0, messages: 0 };
         Self {
             state: Mutex::new(state),
             filled: Notify::new(),
@@ -94,9 +99,10 @@ impl Outbox {
         Ok(packet)
     }
 
-    fn append(&self, mut state: MutexGuard<'_, State>, mut packet: Packet) {
+    fn append(&self, mut state: MutexGuard<'_, State>, mut packet: Packet, is_message: bool) {
         let first = state.outbound.is_empty();
         state.outbound.push(&mut packet);
+        state.messages += u64::from(is_message);
         drop(state);
         PACKET.set(Some(packet));
         if first {
@@ -145,7 +151,7 @@ impl Outbox {
         if !room(&state, packet.is_large()) {
             return Err(NotSent::Overflow);
         }
-        self.append(state, packet);
+        self.append(state, packet, carries_message(control));
         Ok(())
     }
 
@@ -166,7 +172,7 @@ impl Outbox {
                     return Err(NotSent::Closed);
                 }
                 if state.has_room(large, self.limit) {
-                    self.append(state, packet);
+                    self.append(state, packet, carries_message(control));
                     return Ok(());
                 }
             }
@@ -244,6 +250,12 @@ impl Outbox {
             self.drained.notify_waiters();
             self.filled.notified().await;
         }
+    }
+
+    /// Bytes that wait to be written, and how many messages there were so far.
+    pub(crate) fn depth(&self) -> (usize, u64) {
+        let state = self.lock();
+        (state.outbound.len() + state.writing, state.messages)
     }
 
     /// Refuses everything from now on, and lets go of what waits.

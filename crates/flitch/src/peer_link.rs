@@ -10,6 +10,7 @@ use flitch_name::{Creation, NodeName};
 use tokio_util::sync::CancellationToken;
 
 use crate::identity::node_atom;
+use crate::metrics::Traffic;
 use crate::node::Settings;
 use crate::outbox::Outbox;
 
@@ -22,6 +23,7 @@ pub(crate) struct PeerLink {
     /// Whether we dialled.
     pub(crate) dialled: bool,
     pub(crate) outbox: Outbox,
+    pub(crate) traffic: Traffic,
     bonds: Mutex<Bonds>,
     /// How many bonds a peer may have: it makes them for nothing, and we keep them.
     max_bonds: usize,
@@ -86,6 +88,38 @@ pub enum CloseReason {
     Shutdown,
 }
 
+impl CloseReason {
+    pub(crate) const WORDS: [&str; 10] = [
+        "closed",
+        "broken",
+        "tick_timeout",
+        "protocol",
+        "overflow",
+        "stalled",
+        "too_many_bonds",
+        "disconnected",
+        "replaced",
+        "shutdown",
+    ];
+
+    /// The reason in one word.
+    #[must_use]
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Closed => "closed",
+            Self::Broken(_) => "broken",
+            Self::TickTimeout(_) => "tick_timeout",
+            Self::Protocol(_) => "protocol",
+            Self::Overflow => "overflow",
+            Self::Stalled(_) => "stalled",
+            Self::TooManyBonds => "too_many_bonds",
+            Self::Disconnected => "disconnected",
+            Self::Replaced => "replaced",
+            Self::Shutdown => "shutdown",
+        }
+    }
+}
+
 impl PeerLink {
     pub(crate) fn new(established: &Established, dialled: bool, settings: &Settings) -> Self {
         Self {
@@ -95,6 +129,7 @@ impl PeerLink {
             flags: established.flags,
             dialled,
             outbox: Outbox::new(settings.link_limit, established.flags),
+            traffic: Traffic::begin(),
             bonds: Mutex::default(),
             max_bonds: settings.max_bonds,
             reason: OnceLock::new(),

@@ -20,6 +20,17 @@ struct Table {
     names: HashMap<Atom, Arc<Entry>>,
 }
 
+/// What waits for processes, in bytes.
+#[derive(Default)]
+pub(crate) struct Mailboxes {
+    pub(crate) processes: usize,
+    pub(crate) bytes: usize,
+    /// In the fullest one.
+    pub(crate) largest: usize,
+    /// By name.
+    pub(crate) registered: Vec<(Atom, usize)>,
+}
+
 impl Table {
     fn by_pid(&self, pid: &Pid) -> Option<&Arc<Entry>> {
         self.entries.get(&(pid.id, pid.serial)).filter(|entry| entry.pid == *pid)
@@ -87,6 +98,22 @@ impl Processes {
 
     pub(crate) fn all(&self) -> Vec<Arc<Entry>> {
         self.read(|table| table.entries.values().cloned().collect())
+    }
+
+    /// How many there are, and what waits for them.
+    pub(crate) fn mailboxes(&self) -> Mailboxes {
+        self.read(|table| {
+            let mut found = Mailboxes { processes: table.entries.len(), ..Default::default() };
+            for entry in table.entries.values() {
+                let bytes = entry.mailbox.bytes();
+                found.bytes += bytes;
+                found.largest = found.largest.max(bytes);
+            }
+            let named = table.names.iter();
+            found.registered = named.map(|(name, it)| (name.clone(), it.mailbox.bytes())).collect();
+            found.registered.sort();
+            found
+        })
     }
 
     pub(crate) fn register(&self, name: &str, pid: &Pid) -> Result<(), RegisterError> {

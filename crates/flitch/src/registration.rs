@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::node::{Node, random_u32};
 use crate::start::StartError;
+use crate::task::{self, Name};
 
 /// Which EPMD a node registers with.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -100,7 +101,8 @@ impl Registered {
         tracing::info!(name = %plan.alive, creation = creation.value(), "registered in EPMD");
         node.set_unregistered(false);
         let keeping = node.clone();
-        node.tasks().spawn(async move {
+        let name = Name::of(|| "EPMD registration".to_owned());
+        task::spawn(node.tasks(), name, async move {
             let config = plan.server().await;
             let mut away = None;
             let report = |change: Change| {

@@ -119,6 +119,7 @@ impl Node {
             }
             if carries_message(&control) {
                 self.stats().received.fetch_add(1, Ordering::Relaxed);
+                link.traffic.message();
             }
         }
         match control {
@@ -355,7 +356,7 @@ fn reason_term(payload: &Payload) -> Term {
     })
 }
 
-fn carries_message(control: &Control) -> bool {
+pub(crate) fn carries_message(control: &Control) -> bool {
     matches!(
         control,
         Control::Send { .. }

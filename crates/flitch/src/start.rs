@@ -18,6 +18,7 @@ use crate::node::{Node, Settings, random_u32};
 use crate::registration::{self, Epmd};
 use crate::route::{PeerPort, Within, resolve};
 use crate::system::{self, Output};
+use crate::task;
 
 /// How long the resolver may take to tell the families of our own host.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -109,7 +110,8 @@ impl NodeBuilder {
         registered.keep(&node);
         let door = Door::new();
         for listener in listeners {
-            node.tasks().spawn(listener::listen(node.clone(), listener, door.clone()));
+            let name = task::Name::of(|| "listener".to_owned());
+            task::spawn(node.tasks(), name, listener::listen(node.clone(), listener, door.clone()));
         }
         Ok(node)
     }
@@ -159,7 +161,8 @@ impl NodeBuilder {
         let port = place.as_ref().map_or(0, crate::test::Place::port);
         let node = assemble(name, creation, port, cookies, self.settings, self.output);
         if let Some(place) = place {
-            node.tasks().spawn(place.listen(node.clone(), Door::new()));
+            let name = task::Name::of(|| "listener".to_owned());
+            task::spawn(node.tasks(), name, place.listen(node.clone(), Door::new()));
         }
         Ok(node)
     }

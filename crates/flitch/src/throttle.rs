@@ -12,6 +12,7 @@ pub(crate) struct Throttle {
 struct Window {
     began: Instant,
     untold: u64,
+    count: u64,
 }
 
 impl Throttle {
@@ -24,13 +25,21 @@ impl Throttle {
         match window.as_mut() {
             Some(open) if now.saturating_duration_since(open.began) < Self::WINDOW => {
                 open.untold += 1;
+                open.count += 1;
                 None
             }
             _ => {
-                let before = window.replace(Window { began: now, untold: 0 });
-                Some(before.map_or(0, |before| before.untold))
+                let (untold, count) = window.as_ref().map_or((0, 0), |it| (it.untold, it.count));
+                *window = Some(Window { began: now, untold: 0, count: count + 1 });
+                Some(untold)
             }
         }
+    }
+
+    /// How often it has happened in all.
+    pub(crate) fn count(&self) -> u64 {
+        let window = self.window.lock().unwrap_or_else(PoisonError::into_inner);
+        window.as_ref().map_or(0, |window| window.count)
     }
 }
 
@@ -47,5 +56,6 @@ mod tests {
         }
         assert_eq!(throttle.pass(start + Duration::from_secs(1)), Some(1000));
         assert_eq!(throttle.pass(start + Duration::from_secs(9)), Some(0));
+        assert_eq!(throttle.count(), 1003);
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use flitch::{Cluster, Node, WaitError};
+use flitch::{Node, WaitError};
 
 /// What is with the node. Cheap to clone; all clones tell the same.
 #[derive(Clone, Debug, Default)]
@@ -14,11 +14,12 @@ enum Phase {
     #[default]
     Starting,
     Running {
-        cluster: Cluster,
+        node: Node,
         /// How many peers have to be up.
         ready: usize,
     },
-    Stopping,
+    /// There is none, if it never came up.
+    Stopping(Option<Node>),
 }
 
 /// Whether work may be sent here, and why (not), in words.
@@ -36,20 +37,30 @@ impl Health {
 
     /// The node is up, and is ready when so many peers that a topology has found are too.
     pub(crate) fn running(&self, node: &Node, ready: usize) {
-        *self.phase() = Phase::Running { cluster: node.cluster(), ready };
+        *self.phase() = Phase::Running { node: node.clone(), ready };
     }
 
     /// The node is on its way down: no more work, please.
     pub(crate) fn stopping(&self) {
-        *self.phase() = Phase::Stopping;
+        let node = self.node();
+        *self.phase() = Phase::Stopping(node);
+    }
+
+    /// The node, once it is up.
+    pub(crate) fn node(&self) -> Option<Node> {
+        match &*self.phase() {
+            Phase::Starting => None,
+            Phase::Running { node, .. } => Some(node.clone()),
+            Phase::Stopping(node) => node.clone(),
+        }
     }
 
     /// Whether work may be sent here.
     pub(crate) fn readiness(&self) -> Readiness {
         let (cluster, ready) = match &*self.phase() {
             Phase::Starting => return Readiness::no("starting"),
-            Phase::Stopping => return Readiness::no("stopping"),
-            Phase::Running { cluster, ready } => (cluster.clone(), *ready),
+            Phase::Stopping(_) => return Readiness::no("stopping"),
+            Phase::Running { node, ready } => (node.cluster(), *ready),
         };
         let up = cluster.members();
         if up >= ready {

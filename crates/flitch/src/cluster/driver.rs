@@ -19,6 +19,7 @@ use crate::cluster::links::{AnyLinks, DialError};
 use crate::cluster::plan::{Effect, TopologyId};
 use crate::cluster::status::ClusterEvent;
 use crate::node::{Node, NodeEvent, panic_message};
+use crate::task::{self, Name};
 
 /// How often links are listed that tell nothing by themselves.
 const LISTED: Duration = Duration::from_secs(1);
@@ -153,7 +154,8 @@ impl Driver {
                         self.state.change(|plan, now| plan.dialled(&peer, Ok(()), now));
                         continue;
                     };
-                    self.dials.spawn(async move {
+                    let name = Name::of(|| format!("discovery dials {peer}"));
+                    task::join(&mut self.dials, name, async move {
                         let end = dial(links.as_ref(), &peer).await;
                         (peer, end)
                     });
@@ -161,7 +163,10 @@ impl Driver {
                 Effect::Disconnect(peer, by) => {
                     tracing::info!(%peer, "the peer is gone from discovery, and is disconnected");
                     let Some(links) = self.links_of(by) else { continue };
-                    self.node.tasks().spawn(async move { links.drop_link(&peer).await });
+                    let name = Name::of(|| format!("discovery disconnects {peer}"));
+                    task::spawn(self.node.tasks(), name, async move {
+                        links.drop_link(&peer).await;
+                    });
                 }
                 Effect::Tell(event) => self.tell(event),
                 Effect::Failed(peer, error, true) => {

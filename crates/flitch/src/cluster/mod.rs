@@ -26,6 +26,7 @@ use crate::cluster::plan::{Plan, TopologyId};
 use crate::cluster::status::{ClusterEvent, PeerStatus, TopologyStatus, WaitError};
 use crate::cluster::topology::Topology;
 use crate::node::{Node, random_u32};
+use crate::task::{self, Name};
 
 /// How many events may wait for a slow listener.
 const EVENTS: usize = 1024;
@@ -75,7 +76,9 @@ impl Node {
             });
             // Before anything is joined, so that no end of a link is missed.
             let events = self.events();
-            self.tasks().spawn(driver::run(self.clone(), Arc::clone(&state), events));
+            let name = Name::of(|| "cluster".to_owned());
+            let run = driver::run(self.clone(), Arc::clone(&state), events);
+            task::spawn(self.tasks(), name, run);
             state
         };
         Cluster { node: self.clone(), state: Arc::clone(self.cluster_state().get_or_init(begin)) }
@@ -91,7 +94,8 @@ impl Cluster {
         self.state.joined().insert(id, Joined { links, stop: stop.clone() });
         let run = runner::run(self.node.clone(), Arc::clone(&self.state), id, strategy);
         let node = self.node.clone();
-        self.node.tasks().spawn(async move {
+        let task = Name::of(|| format!("topology {name}"));
+        task::spawn(self.node.tasks(), task, async move {
             tokio::select! {
                 biased;
                 () = node.stopping() => {}

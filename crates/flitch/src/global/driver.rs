@@ -17,6 +17,7 @@ use crate::dest::Dest;
 use crate::mailbox::Incoming;
 use crate::node::{Node, NodeEvent};
 use crate::process::{ExitReason, Process};
+use crate::task::{self, Name};
 
 /// What the process is called, on every node.
 pub(super) const NAME: &str = "global_name_server";
@@ -245,7 +246,8 @@ impl Driver {
 
     fn connect(&self, at: Atom) {
         let (node, commander) = (self.node.clone(), self.commander.clone());
-        self.node.tasks().spawn(async move {
+        let name = Name::of(|| format!("global connects to {at}"));
+        task::spawn(self.node.tasks(), name, async move {
             let connected = match at.as_str().parse() {
                 Ok(name) => node.reach(&name).await.is_ok(),
                 Err(_) => false,
@@ -257,7 +259,8 @@ impl Driver {
 
     fn resolve(&self, of: Atom, tag: i64, conflicts: Vec<Conflict>) {
         let (node, commander) = (self.node.clone(), self.commander.clone());
-        self.node.tasks().spawn(async move {
+        let name = Name::of(|| format!("global resolves with {of}"));
+        task::spawn(self.node.tasks(), name, async move {
             let verdicts = resolve(&node, conflicts).await;
             let _ = commander.send(Command::Verdicts(of, tag, verdicts));
         });

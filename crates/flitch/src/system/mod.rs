@@ -9,6 +9,7 @@ pub(crate) use net_kernel::NetKernel;
 
 use crate::mailbox::Receiver;
 use crate::node::Node;
+use crate::task::{self, Name};
 
 /// Bytes of messages to the caller that may wait.
 pub(crate) const WAITING: usize = 16 << 20;
@@ -22,5 +23,6 @@ pub(crate) fn start(node: &Node, requests: Receiver, output: Output) {
     if node.settings().visible {
         crate::global::start(node);
     }
-    node.tasks().spawn(io::serve(node.clone(), requests, output));
+    let name = Name::of(|| "group leader".to_owned());
+    task::spawn(node.tasks(), name, io::serve(node.clone(), requests, output));
 }
