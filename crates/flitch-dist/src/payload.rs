@@ -1,5 +1,7 @@
 //! The term that a control message carries: still bytes.
 
+use std::ops::Range;
+
 use bytes::Bytes;
 use flitch_etf::{DeError, DecodeError, DecodeErrorKind, Limits, Reader, Term, read_value};
 use serde::de::DeserializeOwned;
@@ -50,6 +52,14 @@ impl Payload {
     #[must_use]
     pub fn detached(self) -> Self {
         Self { bytes: Bytes::copy_from_slice(&self.bytes), ..self }
+    }
+
+    /// One term of those inside, still encoded: the bytes between two positions of a
+    /// [`Payload::reader`]. `None` if there are no such bytes.
+    #[must_use]
+    pub fn part(&self, range: Range<usize>) -> Option<Self> {
+        self.bytes.get(range.clone())?;
+        Some(Self { bytes: self.bytes.slice(range), atoms: self.atoms.clone() })
     }
 
     /// Whether there is nothing, not even a term.

@@ -216,7 +216,7 @@ impl Node {
         }
         for (reference, ours) in bonds.watched {
             if let Some(entry) = self.processes().by_pid(&ours) {
-                entry.bonds().watchers.remove(&reference);
+                entry.unwatched(&reference);
             }
         }
         for (reference, ours) in bonds.watching {

@@ -1,15 +1,14 @@
-//! Calling out: GenServer calls, functions on other nodes.
+//! Calling out: GenServer calls.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use flitch_dist::{Control, Incapable, SpawnRequest, Target};
+use flitch_dist::{Control, Incapable, Target};
 use flitch_etf::{
     Atom, DeError, ImproperList, Reference, SerError, Term, write_pid, write_term,
     write_tuple_header, write_value,
 };
 use flitch_handshake::Flags;
-use flitch_name::NodeName;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::time::{Instant, timeout_at};
@@ -55,32 +54,6 @@ pub enum CallError {
     /// The answer is not of the type that was asked for.
     #[error("the answer is not of the expected type: {0}")]
     Decode(#[from] DeError),
-}
-
-/// Why a function on another node gave no result.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum RpcError {
-    /// There was no answer.
-    #[error(transparent)]
-    Call(#[from] CallError),
-    /// The function raised an error.
-    #[error("{reason:?}")]
-    Error {
-        /// What it raised.
-        reason: Term,
-        /// Where, as `erlang:raise/3` has it.
-        stack: Term,
-    },
-    /// The function exited.
-    #[error("exited: {0:?}")]
-    Exit(Term),
-    /// The function threw.
-    #[error("threw: {0:?}")]
-    Throw(Term),
-    /// The node does not let us run functions.
-    #[error("the node refused to run it: {0:?}")]
-    Refused(Term),
 }
 
 impl Node {
@@ -141,7 +114,7 @@ impl Node {
     }
 
     /// Begins a call over a link, or here. It ends with that link.
-    fn begin(&self, link: Option<Arc<PeerLink>>, reference: Reference) -> Call<'_> {
+    pub(crate) fn begin(&self, link: Option<Arc<PeerLink>>, reference: Reference) -> Call<'_> {
         let waiting = self.calls().wait(reference.clone());
         if let Some(link) = &link {
             match link.live_bonds() {
@@ -153,86 +126,6 @@ impl Node {
         }
         Call { node: self, waiting, link, reference, target: None, over: false }
     }
-
-    /// Runs `module:function(arguments…)` on another node, as `erpc:call` does. What it prints
-    /// goes to this node's [`output`](crate::NodeBuilder::output).
-    ///
-    /// ```no_run
-    /// use flitch::{Node, RpcError, Term};
-    /// use std::time::Duration;
-    ///
-    /// # async fn run(node: Node) -> Result<(), Box<dyn std::error::Error>> {
-    /// let app = "app@10.0.0.5".parse()?;
-    /// let second = Duration::from_secs(1);
-    /// // :erpc.call(:"app@10.0.0.5", String, :upcase, ["hello"]): a module of Elixir's has its
-    /// // full name.
-    /// let text: String = node
-    ///     .rpc(&app, "Elixir.String", "upcase", &[Term::from("hello")], second)
-    ///     .await?;
-    /// assert_eq!(text, "HELLO");
-    /// match node.rpc::<Term>(&app, "erlang", "no_such_function", &[], second).await {
-    ///     Err(RpcError::Error { reason, .. }) => assert!(reason.is_atom("undef")),
-    ///     other => println!("{other:?}"),
-    /// }
-    /// # Ok(())
-    /// # }
-    /// ```
-    ///
-    /// # Errors
-    /// Why there is no result: what it raised, with the stack, or why nothing came.
-    pub async fn rpc<R: DeserializeOwned>(
-        &self,
-        node: &NodeName,
-        module: &str,
-        function: &str,
-        arguments: &[Term],
-        timeout: Duration,
-    ) -> Result<R, RpcError> {
-        let atom = |text: &str| Atom::new(text).map_err(|error| CallError::Dest(error.into()));
-        let (module, function) = (atom(module)?, atom(function)?);
-        let watched = Watched::rpc(self, node, module.as_str(), function.as_str());
-        let within = Within::new(timeout);
-        let answer = async {
-            let run = self.rpc_outcome(node, module, function, arguments);
-            match within.limit(run).await.map_err(RpcError::Call)?? {
-                Outcome::Down(reason) => rpc_result(&reason),
-                Outcome::NotSpawned(reason) => Err(RpcError::Refused(reason)),
-                Outcome::NoConnection | Outcome::Reply(_) => Err(CallError::NoConnection.into()),
-            }
-        };
-        let result = answer.instrument(watched.span()).await;
-        watched.ended(&result);
-        result
-    }
-
-    async fn rpc_outcome(
-        &self,
-        node: &NodeName,
-        module: Atom,
-        function: Atom,
-        arguments: &[Term],
-    ) -> Result<Outcome, CallError> {
-        let link = self.reach(node).await?;
-        let request = self.identity().new_reference();
-        let caller = self.calls().caller().clone();
-        let spawn = SpawnRequest {
-            request: request.clone(),
-            from: caller.clone(),
-            group_leader: caller,
-            module: Atom::from_static("erpc"),
-            function: Atom::from_static("execute_call"),
-            arity: 4,
-            options: Term::from(vec![Term::atom("monitor")]),
-        };
-        let arguments: Vec<Term> = arguments.to_vec();
-        let inner: [Term; 4] =
-            [request.clone().into(), module.into(), function.into(), arguments.into()];
-        let mut bytes = Vec::new();
-        write_term(&mut bytes, &Term::from(inner.to_vec())).map_err(SerError::from)?;
-        let mut call = self.begin(Some(link), request);
-        call.send(&Control::SpawnRequest(Box::new(spawn)), &bytes).await?;
-        Ok(call.outcome().await)
-    }
 }
 
 /// The reply in `{Tag, Reply}`; the tag has done its duty.
@@ -242,7 +135,7 @@ fn read_reply<R: DeserializeOwned>(reader: &mut flitch_etf::Reader<'_>) -> Resul
     flitch_etf::read_value(reader)
 }
 
-fn down(reason: Term) -> CallError {
+pub(crate) fn down(reason: Term) -> CallError {
     if reason.is_atom("noproc") {
         CallError::NoProc
     } else if reason.is_atom("noconnection") {
@@ -252,34 +145,8 @@ fn down(reason: Term) -> CallError {
     }
 }
 
-/// The exit reason of `erpc:execute_call/4`: `{Ref, return | throw | exit | error, …}`.
-fn rpc_result<R: DeserializeOwned>(reason: &Term) -> Result<R, RpcError> {
-    let parts = match reason.as_tuple() {
-        Some([_, class, value, rest @ ..]) => class.as_atom().map(|class| (class, value, rest)),
-        _ => None,
-    };
-    let Some((class, value, rest)) = parts else {
-        return Err(down(reason.clone()).into());
-    };
-    match class.as_str() {
-        "return" => {
-            let mut bytes = Vec::new();
-            write_value(&mut bytes, value).map_err(CallError::from)?;
-            let bytes = bytes::Bytes::from(bytes);
-            let mut reader = flitch_etf::Reader::of_shared(&bytes);
-            Ok(flitch_etf::read_value(&mut reader).map_err(CallError::from)?)
-        }
-        "throw" => Err(RpcError::Throw(value.clone())),
-        "exit" => Err(RpcError::Exit(value.clone())),
-        _ => {
-            let stack = rest.first().cloned().unwrap_or_default();
-            Err(RpcError::Error { reason: value.clone(), stack })
-        }
-    }
-}
-
 /// One call that is under way. Dropped before its outcome, it takes back its monitor.
-struct Call<'a> {
+pub(crate) struct Call<'a> {
     node: &'a Node,
     waiting: Waiting<'a>,
     /// The link that it goes over, unless it stays here.
@@ -299,7 +166,7 @@ impl Call<'_> {
     }
 
     /// Sends the request. A link that is closed ends the call without our doing.
-    async fn send(&self, control: &Control, bytes: &[u8]) -> Result<(), Incapable> {
+    pub(crate) async fn send(&self, control: &Control, bytes: &[u8]) -> Result<(), Incapable> {
         match &self.link {
             Some(link) => self.node.push_when_room(link, control, bytes).await.map(|_| ()),
             None => {
@@ -316,7 +183,7 @@ impl Call<'_> {
         }
     }
 
-    async fn outcome(&mut self) -> Outcome {
+    pub(crate) async fn outcome(&mut self) -> Outcome {
         let outcome = self.waiting.outcome().await;
         // After an end there is nothing to take back.
         self.over = !matches!(outcome, Outcome::Reply(_));
@@ -338,17 +205,17 @@ impl Drop for Call<'_> {
 }
 
 /// A time limit that covers everything from dialling to the answer.
-struct Within {
+pub(crate) struct Within {
     timeout: Duration,
     until: Option<Instant>,
 }
 
 impl Within {
-    fn new(timeout: Duration) -> Self {
+    pub(crate) fn new(timeout: Duration) -> Self {
         Self { timeout, until: Instant::now().checked_add(timeout) }
     }
 
-    async fn limit<R>(&self, work: impl Future<Output = R>) -> Result<R, CallError> {
+    pub(crate) async fn limit<R>(&self, work: impl Future<Output = R>) -> Result<R, CallError> {
         match self.until {
             Some(until) => {
                 timeout_at(until, work).await.map_err(|_| CallError::Timeout(self.timeout))

@@ -29,9 +29,16 @@ pub(crate) enum Outcome {
 /// The calls that wait.
 pub(crate) struct Calls {
     caller: Pid,
-    waiting: Mutex<HashMap<Reference, oneshot::Sender<Outcome>>>,
+    waiting: Mutex<HashMap<Reference, Waiter>>,
     /// Messages to the caller that are no answers: requests to it as a group leader.
     others: Sender,
+}
+
+/// Who waits for what comes of a call.
+struct Waiter {
+    outcome: oneshot::Sender<Outcome>,
+    /// For a spawn whose pid is wanted before its end.
+    pid: Option<oneshot::Sender<Pid>>,
 }
 
 /// A call's place among those that wait, given up when it is dropped.
@@ -46,7 +53,7 @@ impl Calls {
         Self { caller, waiting: Mutex::default(), others }
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<Reference, oneshot::Sender<Outcome>>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<Reference, Waiter>> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -66,14 +73,29 @@ impl Calls {
 
     pub(crate) fn wait(&self, reference: Reference) -> Waiting<'_> {
         let (sender, outcome) = oneshot::channel();
-        self.lock().insert(reference.clone(), sender);
+        self.lock().insert(reference.clone(), Waiter { outcome: sender, pid: None });
         Waiting { calls: self, reference, outcome }
+    }
+
+    /// Waits for the pid of a process that is being spawned, and for its end. Whoever asks gives
+    /// it up by [`Calls::forget`].
+    pub(crate) fn wait_for_spawn(
+        &self,
+        reference: Reference,
+    ) -> (oneshot::Receiver<Pid>, oneshot::Receiver<Outcome>) {
+        let ((outcome, end), (pid, begun)) = (oneshot::channel(), oneshot::channel());
+        self.lock().insert(reference, Waiter { outcome, pid: Some(pid) });
+        (begun, end)
+    }
+
+    pub(crate) fn forget(&self, reference: &Reference) {
+        self.lock().remove(reference);
     }
 
     fn finish(&self, reference: &Reference, outcome: Outcome) {
         // A call that gave up waits no more, and its late answer goes nowhere.
         if let Some(waiting) = self.lock().remove(reference) {
-            let _ = waiting.send(outcome);
+            let _ = waiting.outcome.send(outcome);
         }
     }
 
@@ -103,8 +125,13 @@ impl Calls {
 
     /// An answer to a spawn request. A pid means that the end of that process is to come.
     pub(crate) fn spawned(&self, reference: &Reference, result: &Term) {
-        if result.as_pid().is_none() {
-            self.finish(reference, Outcome::NotSpawned(result.clone()));
+        let Some(pid) = result.as_pid() else {
+            return self.finish(reference, Outcome::NotSpawned(result.clone()));
+        };
+        if let Some(waiter) = self.lock().get_mut(reference)
+            && let Some(wanted) = waiter.pid.take()
+        {
+            let _ = wanted.send(pid.clone());
         }
     }
 }
@@ -139,7 +166,7 @@ impl Waiting<'_> {
 
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
-        self.calls.lock().remove(&self.reference);
+        self.calls.forget(&self.reference);
     }
 }
 

@@ -46,6 +46,7 @@ pub(crate) struct Shared {
     cookies: handshake::Cookies,
     port: u16,
     processes: Processes,
+    functions: crate::functions::Table,
     peers: Peers,
     /// Where peers were met that we have dialled.
     addresses: Mutex<Addresses>,
@@ -231,6 +232,7 @@ impl Node {
             cookies,
             port,
             processes: Processes::default(),
+            functions: crate::functions::Table::default(),
             peers: Peers::default(),
             addresses: Mutex::default(),
             calls,
@@ -464,6 +466,10 @@ impl Node {
 
     pub(crate) fn processes(&self) -> &Processes {
         &self.0.processes
+    }
+
+    pub(crate) fn function_table(&self) -> &crate::functions::Table {
+        &self.0.functions
     }
 
     pub(crate) fn peers(&self) -> &Peers {

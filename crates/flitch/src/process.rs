@@ -1,5 +1,7 @@
 //! A process of ours: its table entry, and the handle that its code holds.
 
+mod facts;
+
 use std::collections::HashMap;
 use std::collections::hash_map::Entry as Place;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,6 +13,8 @@ use tokio::sync::Notify;
 
 use crate::mailbox::{self, Incoming, Refused};
 use crate::node::Node;
+
+pub(crate) use facts::Facts;
 
 /// A process in the table.
 pub(crate) struct Entry {
@@ -105,6 +109,9 @@ impl Bonds {
 pub(crate) struct Watcher {
     pub(crate) pid: Pid,
     pub(crate) target: Target,
+    /// Whether the process is there for its answer alone, which its end is: without it nobody
+    /// waits for the process.
+    pub(crate) is_caller: bool,
 }
 
 /// Whom a process monitors, and where.
@@ -153,6 +160,14 @@ impl Entry {
         if self.mailbox.push_with(incoming, reason) == Err(Refused::Full) {
             tracing::error!(process = %self.pid, "the mailbox is full: the process ends");
             self.end(Term::atom("mailbox_full"));
+        }
+    }
+
+    /// Who monitored it does so no more, or is gone. What runs for that one's sake alone ends.
+    pub(crate) fn unwatched(&self, reference: &Reference) {
+        let watcher = self.bonds().watchers.remove(reference);
+        if watcher.is_some_and(|watcher| watcher.is_caller) {
+            self.end(Term::atom("killed"));
         }
     }
 

@@ -155,7 +155,7 @@ impl Node {
             Control::MonitorExit { to, reference, .. } => {
                 self.deliver_down(link, &to, reference, &payload);
             }
-            Control::SpawnRequest(request) => self.refuse_spawn(link, &request, &payload),
+            Control::SpawnRequest(request) => self.deliver_spawn(link, &request, payload),
             Control::SpawnReply { request, result, .. } => {
                 self.calls().spawned(&request, &result);
             }
@@ -205,7 +205,7 @@ impl Node {
         }
     }
 
-    fn deliver_link(&self, link: Option<&Arc<PeerLink>>, from: Pid, to: &Pid) {
+    pub(crate) fn deliver_link(&self, link: Option<&Arc<PeerLink>>, from: Pid, to: &Pid) {
         // The caller lives as long as the node: who is linked to it learns the end of the link.
         if self.calls().is_caller(to) {
             return;
@@ -248,7 +248,7 @@ impl Node {
         }
     }
 
-    fn deliver_monitor(
+    pub(crate) fn deliver_monitor(
         &self,
         link: Option<&Arc<PeerLink>>,
         from: Pid,
@@ -272,7 +272,8 @@ impl Node {
         let watched = entry.is_some_and(|entry| {
             let mut bonds = entry.bonds();
             !bonds.over && {
-                let watcher = Watcher { pid: from.clone(), target: target.clone() };
+                let (pid, target) = (from.clone(), target.clone());
+                let watcher = Watcher { pid, target, is_caller: false };
                 bonds.watchers.insert(reference.clone(), watcher);
                 true
             }
@@ -302,7 +303,7 @@ impl Node {
             None => self.processes().find(target),
         };
         if let Some(entry) = entry {
-            entry.bonds().watchers.remove(reference);
+            entry.unwatched(reference);
         }
     }
 

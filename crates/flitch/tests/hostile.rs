@@ -122,11 +122,19 @@ async fn nothing_runs_here_that_was_not_offered_and_that_is_said_at_once() {
     let reason: Term = down.payload.to_value().unwrap();
     assert!(reason.as_tuple().unwrap()[2].is_atom("undef"), "{reason:?}");
     let other = spawn(&raw, "os", "cmd");
-    raw.send(&other, &command).await;
-    let Control::SpawnReply { result, .. } = raw.next().await.unwrap().control else {
-        panic!("no SPAWN_REPLY")
-    };
-    assert!(result.is_atom("notsup"));
+    let four = Term::from(vec![Term::from("id"), 1.5.into(), 2.into(), 3.into()]);
+    raw.send(&other, &four).await;
+    assert!(matches!(raw.next().await.unwrap().control, Control::SpawnReply { .. }));
+    let reason: Term = raw.next().await.unwrap().payload.to_value().unwrap();
+    assert!(reason.as_tuple().unwrap()[0].is_atom("undef"), "{reason:?}");
+    // Not as many arguments as it says, and none at all.
+    for wrong in [command, Term::atom("none")] {
+        raw.send(&other, &wrong).await;
+        let Control::SpawnReply { result, .. } = raw.next().await.unwrap().control else {
+            panic!("no SPAWN_REPLY")
+        };
+        assert!(result.is_atom("badarg"), "{result:?}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

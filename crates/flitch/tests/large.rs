@@ -251,11 +251,27 @@ async fn a_peer_that_knows_no_aliases_answers_to_the_pid() {
 }
 
 #[tokio::test]
-async fn a_peer_that_cannot_spawn_is_an_error_of_the_rpc() {
+async fn a_peer_that_cannot_spawn_is_asked_by_way_of_rex_and_starts_no_process() {
     let a = Host::start().node("a").await;
-    let raw = Raw::connect_with(&a, "raw", 5, Flags::OFFERED.without(Flags::SPAWN)).await;
-    let rpc = a.rpc::<Term>(&raw.us.name, "erlang", "node", &[], LONG).await;
-    assert!(rpc.unwrap_err().to_string().contains("SPAWN_REQUEST"));
+    let mut raw = Raw::connect_with(&a, "raw", 5, Flags::OFFERED.without(Flags::SPAWN)).await;
+    let peer = raw.us.name.clone();
+    let spawned = a.spawn_on(&peer, "erlang", "node", &[], LONG).await;
+    assert!(spawned.unwrap_err().to_string().contains("SPAWN_REQUEST"));
+    let served = async {
+        let call = loop {
+            let signal = raw.next().await.unwrap();
+            if matches!(&signal.control, Control::RegSend { to, .. } if *to == *"rex") {
+                break signal.payload.to_value::<Term>().unwrap();
+            }
+        };
+        let [_, from, request] = call.as_tuple().unwrap() else { panic!("{call:?}") };
+        assert!(request.as_tuple().unwrap()[0].is_atom("call"), "{request:?}");
+        let [Term::Pid(to), tag] = from.as_tuple().unwrap() else { panic!("{from:?}") };
+        let reply = Control::Send { from: None, to: to.as_ref().clone() };
+        raw.send(&reply, &Term::from((tag, 7))).await;
+    };
+    let (answer, ()) = tokio::join!(a.rpc::<u64>(&peer, "erlang", "node", &[], LONG), served);
+    assert_eq!(answer.unwrap(), 7);
 }
 
 #[tokio::test]

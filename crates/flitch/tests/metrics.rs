@@ -137,7 +137,7 @@ async fn what_waits_for_processes_is_seen_by_name_and_in_all() {
     assert_eq!(metrics.mailbox_bytes, metrics.largest_mailbox_bytes);
     let waiting: Vec<_> =
         metrics.registered.iter().map(|(name, it)| (name.as_str(), *it)).collect();
-    assert_eq!(waiting, [("busy", metrics.mailbox_bytes), ("net_kernel", 0)]);
+    assert_eq!(waiting, [("busy", metrics.mailbox_bytes), ("net_kernel", 0), ("rex", 0)]);
     go.send(()).unwrap();
     until(|| node.metrics().mailbox_bytes == 0).await;
 }

@@ -480,3 +480,23 @@ fn what_is_started_on_a_network_ends_with_the_test_and_leaves_nothing() {
         worker.shutdown().await;
     });
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_worker_offers_functions_and_calls_those_of_the_app() -> Tested {
+    let (_network, worker, app) = shop().await;
+    // :erpc.call(:worker@a, Pricing, :quote, ["a-1", 3])
+    let quote = |(sku, qty): (String, u64)| async move { Ok(sku.len() as u64 * qty) };
+    worker.functions().offer("Elixir.Pricing", "quote", 2, quote)?;
+    let arguments = [term!("a-1"), term!(3)];
+    let quoted: u64 = app.rpc(worker.name(), "Elixir.Pricing", "quote", &arguments).await?;
+    assert_eq!(quoted, 9);
+
+    // String.upcase("a-1"), on the app
+    let upcase = |(text,): (String,)| async move { Ok(text.to_uppercase()) };
+    app.node().functions().offer("Elixir.String", "upcase", 1, upcase)?;
+    let arguments = [term!("a-1")];
+    let upper: String =
+        worker.rpc(app.name(), "Elixir.String", "upcase", &arguments, SECOND).await?;
+    assert_eq!(upper, "A-1");
+    Ok(())
+}

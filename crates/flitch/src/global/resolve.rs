@@ -77,8 +77,8 @@ fn tell(node: &Node, to: &Pid, message: &Term) {
 
 /// `global:resolve_it(Method, Name, Pid1, Pid2)`, which the other side of a partition calls where
 /// the process runs. `None` for what is not that.
-pub(crate) fn resolve_it(node: &Node, arguments: &Term) -> Option<Term> {
-    let [method, name, one, other] = arguments.as_list()? else { return None };
+pub(crate) fn resolve_it(node: &Node, arguments: &[Term]) -> Option<Term> {
+    let [method, name, one, other] = arguments else { return None };
     Some(Conflict::read(method)?.decide(node, name, one.as_pid()?, other.as_pid()?))
 }
 
@@ -97,7 +97,7 @@ async fn resolve_one(node: &Node, case: &Case) -> Verdict {
     let arguments =
         [method.clone(), case.name.clone(), case.theirs.0.clone().into(), pid.clone().into()];
     let decided = if pid.node == node.identity().atom {
-        resolve_it(node, &Term::from(arguments.to_vec()))
+        resolve_it(node, &arguments)
     } else {
         match pid.node.as_str().parse() {
             Ok(at) => node.rpc(&at, "global", "resolve_it", &arguments, PATIENCE).await.ok(),

@@ -9,9 +9,10 @@ use tokio::time::Instant;
 use tracing::Span;
 use tracing::field::Empty;
 
-use crate::call::{CallError, RpcError};
+use crate::call::CallError;
 use crate::dest::Dest;
 use crate::node::Node;
+use crate::rpc::RpcError;
 
 /// A call that is under way. Dropped before it has [ended](Self::ended), it was given up.
 pub(crate) struct Watched<'a> {

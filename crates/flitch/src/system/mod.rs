@@ -1,7 +1,9 @@
-//! The names and functions that a BEAM expects on every node. Nothing else can be called.
+//! The names and functions that a BEAM expects on every node.
 
+pub(crate) mod builtin;
 mod io;
 mod net_kernel;
+mod rex;
 mod spawn;
 
 pub use io::Output;
@@ -19,6 +21,9 @@ pub(crate) fn start(node: &Node, requests: Receiver, output: Output) {
     let kernel = node.spawn(NetKernel);
     if let Err(error) = kernel.register("net_kernel") {
         tracing::error!(%error, "net_kernel cannot be registered");
+    }
+    if let Err(error) = node.spawn(rex::Rex(node.clone())).register("rex") {
+        tracing::error!(%error, "rex cannot be registered");
     }
     if node.settings().visible {
         crate::global::start(node);
