@@ -72,6 +72,12 @@ impl Node {
 
     pub(crate) fn monitor(&self, entry: &Arc<Entry>, dest: Dest) -> Reference {
         let reference = self.identity().new_reference();
+        self.monitor_as(entry, dest, reference.clone());
+        reference
+    }
+
+    /// Likewise, under a reference that is there already.
+    pub(crate) fn monitor_as(&self, entry: &Arc<Entry>, dest: Dest, reference: Reference) {
         let target = dest.target();
         let node = match dest {
             Dest::Pid(pid) => pid.node,
@@ -82,7 +88,7 @@ impl Node {
         {
             let mut bonds = entry.bonds();
             if bonds.over {
-                return reference;
+                return;
             }
             bonds.watching.insert(reference.clone(), watched);
         }
@@ -90,10 +96,9 @@ impl Node {
         let control =
             Control::Monitor { from, target: target.clone(), reference: reference.clone() };
         if node == self.identity().atom {
-            self.signal_bare(&node, &control);
-            return reference;
+            return self.signal_bare(&node, &control);
         }
-        let (this, entry, made) = (self.clone(), Arc::clone(entry), reference.clone());
+        let (this, entry, made) = (self.clone(), Arc::clone(entry), reference);
         self.reach_and(node, move |connected| match connected {
             // As for links.
             Some((link, mut bonds)) => {
@@ -102,9 +107,8 @@ impl Node {
                     this.push(link, &control, no_payload);
                 }
             }
-            None => no_connection(&entry, made, target),
+            None => this.down(&entry, made, Reason::atom("noconnection")),
         });
-        reference
     }
 
     pub(crate) fn demonitor(&self, entry: &Entry, reference: &Reference) {
@@ -122,7 +126,12 @@ impl Node {
 
     /// `exit(Pid, Reason)`, from nobody in particular.
     pub(crate) fn exit(&self, pid: &Pid, reason: &ExitReason) {
-        let control = Control::Exit2 { from: self.calls().caller().clone(), to: pid.clone() };
+        self.exit_as(self.calls().caller(), pid, reason);
+    }
+
+    /// `exit(Pid, Reason)`, from this process.
+    pub(crate) fn exit_as(&self, from: &Pid, pid: &Pid, reason: &ExitReason) {
+        let control = Control::Exit2 { from: from.clone(), to: pid.clone() };
         self.signal(&pid.node, &control, &reason.0);
     }
 
@@ -170,6 +179,13 @@ impl Node {
             std::mem::replace(&mut *bonds, over)
         };
         self.processes().remove(entry, bonds.name.as_ref());
+        entry.mailbox.close();
+        if let Some(end) = bonds.end {
+            end.cancel();
+        }
+        for alias in &bonds.aliases {
+            self.aliases().remove(alias);
+        }
         let pid = &entry.pid;
         for (other, state) in bonds.links {
             if let Some(link) = self.peers().link(&other.node) {
@@ -220,13 +236,11 @@ impl Node {
             }
         }
         for (reference, ours) in bonds.watching {
-            if self.calls().is_caller(&ours) {
-                self.calls().lost(&reference);
-            } else if let Some(entry) = self.processes().by_pid(&ours) {
-                let watched = entry.bonds().watching.get(&reference).map(|it| it.target.clone());
-                if let Some(target) = watched {
-                    no_connection(&entry, reference, target);
-                }
+            if self.calls().lost(&reference) {
+                continue;
+            }
+            if let Some(entry) = self.processes().by_pid(&ours) {
+                self.down(&entry, reference, Reason::atom("noconnection"));
             }
         }
         tracing::info!(peer = %link.name, %reason, "peer is down");
@@ -236,19 +250,26 @@ impl Node {
         self.peers().gone(link);
         link.set_gone();
     }
+
+    /// Whom a process monitors is gone. Goes off once, and ends the alias of the same reference.
+    pub(crate) fn down(&self, entry: &Entry, reference: Reference, reason: Reason) {
+        let (was, alias) = {
+            let mut bonds = entry.bonds();
+            (bonds.watching.remove(&reference), bonds.aliases.remove(&reference))
+        };
+        if alias {
+            self.aliases().remove(&reference);
+        }
+        if let Some(Watched { target, .. }) = was {
+            let Reason { term: reason, len } = reason;
+            entry.push_with(Incoming::Down { reference, target, reason }, len);
+        }
+    }
 }
 
 fn no_link(entry: &Entry, other: Pid) {
     let was = entry.bonds().links.remove(&other);
     if was == Some(Link::Active) {
         entry.exit_signal(other, Reason::atom("noconnection"), true);
-    }
-}
-
-fn no_connection(entry: &Entry, reference: Reference, target: Target) {
-    let was = entry.bonds().watching.remove(&reference);
-    if was.is_some() {
-        let reason = Term::atom("noconnection");
-        entry.push(Incoming::Down { reference, target, reason });
     }
 }

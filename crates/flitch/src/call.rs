@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use flitch_dist::{Control, Incapable, Target};
 use flitch_etf::{
-    Atom, DeError, ImproperList, Reference, SerError, Term, write_pid, write_term,
+    Atom, DeError, ImproperList, Pid, Reference, SerError, Term, write_pid, write_term,
     write_tuple_header, write_value,
 };
 use flitch_handshake::Flags;
@@ -69,13 +69,30 @@ impl Node {
         M: Serialize + ?Sized,
         R: DeserializeOwned,
     {
+        self.call_as(self.calls().caller(), to, request, timeout).await
+    }
+
+    /// Likewise, in the name of this process.
+    pub(crate) async fn call_as<D, M, R>(
+        &self,
+        from: &Pid,
+        to: D,
+        request: &M,
+        timeout: Duration,
+    ) -> Result<R, CallError>
+    where
+        D: TryInto<Dest>,
+        DestError: From<D::Error>,
+        M: Serialize + ?Sized,
+        R: DeserializeOwned,
+    {
         let dest = to.try_into().map_err(DestError::from)?;
         let mut bytes = Vec::new();
         write_value(&mut bytes, request)?;
         let watched = Watched::call(self, &dest);
         let within = Within::new(timeout);
         let answer = async {
-            match within.limit(self.call_outcome(&dest, bytes)).await?? {
+            match within.limit(self.call_outcome(from, &dest, bytes)).await?? {
                 Outcome::Reply(payload) => Ok(read_reply(&mut payload.reader())?),
                 Outcome::Down(reason) | Outcome::NotSpawned(reason) => Err(down(reason)),
                 Outcome::NoConnection => Err(CallError::NoConnection),
@@ -86,14 +103,21 @@ impl Node {
         result
     }
 
-    async fn call_outcome(&self, dest: &Dest, request: Vec<u8>) -> Result<Outcome, CallError> {
+    async fn call_outcome(
+        &self,
+        from: &Pid,
+        dest: &Dest,
+        request: Vec<u8>,
+    ) -> Result<Outcome, CallError> {
         let link = match self.remote(dest)? {
             Some(name) => Some(self.reach(&name).await?),
             None => None,
         };
         let reference = self.identity().new_reference();
-        let caller = self.calls().caller().clone();
-        let mut call = self.begin(link, reference.clone());
+        let alias = link.as_ref().is_none_or(|link| link.flags.contains(Flags::ALIAS));
+        // An answer that comes to a pid is told from other messages where that is the caller's.
+        let caller = if alias { from } else { self.calls().caller() }.clone();
+        let mut call = self.begin(link, caller.clone(), reference.clone());
         call.monitor(dest.target());
         let control = message_to(&caller, dest);
         let mut bytes = Vec::with_capacity(request.len() + 128);
@@ -101,7 +125,6 @@ impl Node {
         Atom::from_static("$gen_call").write_to(&mut bytes);
         write_tuple_header(&mut bytes, 2).map_err(SerError::from)?;
         write_pid(&mut bytes, &caller);
-        let alias = call.link.as_ref().is_none_or(|link| link.flags.contains(Flags::ALIAS));
         let tag = match alias {
             true => ImproperList::term(vec![Term::atom("alias")], reference.into()),
             // The answer comes to the caller's pid then.
@@ -114,17 +137,24 @@ impl Node {
     }
 
     /// Begins a call over a link, or here. It ends with that link.
-    pub(crate) fn begin(&self, link: Option<Arc<PeerLink>>, reference: Reference) -> Call<'_> {
+    pub(crate) fn begin(
+        &self,
+        link: Option<Arc<PeerLink>>,
+        from: Pid,
+        reference: Reference,
+    ) -> Call<'_> {
         let waiting = self.calls().wait(reference.clone());
         if let Some(link) = &link {
             match link.live_bonds() {
                 Some(mut bonds) => {
-                    bonds.watching.insert(reference.clone(), self.calls().caller().clone());
+                    bonds.watching.insert(reference.clone(), from.clone());
                 }
-                None => self.calls().lost(&reference),
+                None => {
+                    self.calls().lost(&reference);
+                }
             }
         }
-        Call { node: self, waiting, link, reference, target: None, over: false }
+        Call { node: self, waiting, link, from, reference, target: None, over: false }
     }
 }
 
@@ -151,6 +181,7 @@ pub(crate) struct Call<'a> {
     waiting: Waiting<'a>,
     /// The link that it goes over, unless it stays here.
     link: Option<Arc<PeerLink>>,
+    from: Pid,
     reference: Reference,
     /// Whom it monitors; a spawned process is monitored from its beginning.
     target: Option<Target>,
@@ -160,7 +191,7 @@ pub(crate) struct Call<'a> {
 impl Call<'_> {
     /// Monitors the callee under the call's reference, until the call is over.
     fn monitor(&mut self, target: Target) {
-        let from = self.node.calls().caller().clone();
+        let from = self.from.clone();
         let (target, reference) = (self.target.insert(target).clone(), self.reference.clone());
         self.signal(&Control::Monitor { from, target, reference });
     }
@@ -197,7 +228,7 @@ impl Drop for Call<'_> {
             link.bonds().watching.remove(&self.reference);
         }
         if let Some(target) = self.target.take().filter(|_| !self.over) {
-            let from = self.node.calls().caller().clone();
+            let from = self.from.clone();
             let reference = self.reference.clone();
             self.signal(&Control::Demonitor { from, target, reference });
         }

@@ -33,6 +33,8 @@ struct Open {
     began: Instant,
     /// How it is counted when it is over.
     answer: &'static str,
+    /// The task that handles the call.
+    task: Option<tokio::task::Id>,
 }
 
 /// `{Pid, Tag}` of a call.
@@ -77,7 +79,7 @@ impl From {
     }
 
     /// Ends the call with an exit: the monitor that the caller holds goes off.
-    fn reject(&self, node: &Node, entry: &Entry, reason: &Term) {
+    pub(crate) fn reject(&self, node: &Node, entry: &Entry, reason: &Term) {
         let Some(reference) = tag_reference(&self.tag) else { return };
         // A reference that is not the caller's own is somebody else's monitor.
         let mut bonds = entry.bonds();
@@ -99,8 +101,17 @@ impl From {
 impl<R> Caller<R> {
     pub(crate) fn new(node: Node, entry: Arc<Entry>, from: From) -> Self {
         node.stats().open_calls.fetch_add(1, Ordering::AcqRel);
-        let open = Open { node, entry, from, began: Instant::now(), answer: "exit" };
+        let (began, task) = (Instant::now(), tokio::task::try_id());
+        let open = Open { node, entry, from, began, answer: "exit", task };
         Self { open: Some(open), answer: PhantomData }
+    }
+
+    /// The task that asks handles the call from here on.
+    pub(crate) fn handled_here(mut self) -> Self {
+        if let Some(open) = &mut self.open {
+            open.task = tokio::task::try_id();
+        }
+        self
     }
 
     /// The process that waits.
@@ -151,8 +162,9 @@ impl<R> Drop for Caller<R> {
     fn drop(&mut self) {
         if let Some(mut open) = self.open.take() {
             open.answer = "no_reply";
-            // A server that panics ends with its own reason, which says more.
-            if !open.entry.is_panicking_here() {
+            // What panics ends with its own reason, which says more.
+            let panics = std::thread::panicking() && tokio::task::try_id() == open.task;
+            if !panics {
                 open.exit(&Term::atom("no_reply"));
             }
         }

@@ -1,6 +1,6 @@
 //! Calls of ours that wait for an answer.
 //!
-//! All of them are made in the name of one pid, the caller. Each has a reference that is monitor,
+//! They are made in the name of a process, or of one pid for all others, the caller. Each has a reference that is monitor,
 //! alias and tag in one, as `gen:call` does it since OTP 24: the answer comes to the alias, the
 //! end of the callee as the monitor's, and both carry the reference.
 
@@ -92,21 +92,33 @@ impl Calls {
         self.lock().remove(reference);
     }
 
-    fn finish(&self, reference: &Reference, outcome: Outcome) {
-        // A call that gave up waits no more, and its late answer goes nowhere.
-        if let Some(waiting) = self.lock().remove(reference) {
-            let _ = waiting.outcome.send(outcome);
+    /// Gives a call its outcome, or the outcome back, if the call is none of ours, or gave up:
+    /// its late answer goes nowhere then.
+    fn finish(&self, reference: &Reference, outcome: Outcome) -> Option<Outcome> {
+        let waiting = self.lock().remove(reference);
+        match waiting {
+            Some(waiting) => {
+                let _ = waiting.outcome.send(outcome);
+                None
+            }
+            None => Some(outcome),
         }
     }
 
-    pub(crate) fn reply(&self, alias: &Reference, payload: Payload) {
-        self.finish(alias, Outcome::Reply(payload));
+    /// An answer. Given back if no call waits for it.
+    pub(crate) fn reply(&self, alias: &Reference, payload: Payload) -> Option<Payload> {
+        match self.finish(alias, Outcome::Reply(payload)) {
+            Some(Outcome::Reply(payload)) => Some(payload),
+            _ => None,
+        }
     }
 
     /// A message to the caller's pid: an answer from a node that knows no aliases, or a request.
     pub(crate) fn reply_to_pid(&self, payload: Payload) {
         match answered(&payload) {
-            Some(reference) => self.finish(&reference, Outcome::Reply(payload)),
+            Some(reference) => {
+                self.reply(&reference, payload);
+            }
             None => {
                 if self.others.push(Incoming::Message(payload)).is_err() {
                     tracing::warn!("a message to the caller was dropped: too many are waiting");
@@ -115,18 +127,24 @@ impl Calls {
         }
     }
 
-    pub(crate) fn down(&self, reference: &Reference, reason: Term) {
-        self.finish(reference, Outcome::Down(reason));
+    /// The callee's end. The reason is given back if it is none of a call's.
+    pub(crate) fn down(&self, reference: &Reference, reason: Term) -> Option<Term> {
+        match self.finish(reference, Outcome::Down(reason)) {
+            Some(Outcome::Down(reason)) => Some(reason),
+            _ => None,
+        }
     }
 
-    pub(crate) fn lost(&self, reference: &Reference) {
-        self.finish(reference, Outcome::NoConnection);
+    /// The connection's end. Says whether a call hung on it.
+    pub(crate) fn lost(&self, reference: &Reference) -> bool {
+        self.finish(reference, Outcome::NoConnection).is_none()
     }
 
     /// An answer to a spawn request. A pid means that the end of that process is to come.
     pub(crate) fn spawned(&self, reference: &Reference, result: &Term) {
         let Some(pid) = result.as_pid() else {
-            return self.finish(reference, Outcome::NotSpawned(result.clone()));
+            self.finish(reference, Outcome::NotSpawned(result.clone()));
+            return;
         };
         if let Some(waiter) = self.lock().get_mut(reference)
             && let Some(wanted) = waiter.pid.take()

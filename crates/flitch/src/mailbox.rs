@@ -1,11 +1,13 @@
 //! What waits for a process: a queue with a limit, in the order of arrival.
 
-use std::sync::Arc;
+use std::collections::VecDeque;
+use std::future::poll_fn;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker, ready};
 
 use flitch_dist::{Payload, Target};
 use flitch_etf::{Pid, Reference, Term};
-use tokio::sync::mpsc;
 
 use crate::node::NodeEvent;
 
@@ -33,7 +35,8 @@ pub enum Incoming {
     },
     /// A peer has come or gone; only for who watches nodes.
     Node(NodeEvent),
-    /// The node shuts down: end with the reason `shutdown`.
+    /// The node shuts down, or somebody asked the process to stop: end, with the reason
+    /// `shutdown` if there is no better one.
     Shutdown,
 }
 
@@ -56,16 +59,32 @@ impl Incoming {
 
 /// The end that is written to, by any number of writers.
 #[derive(Clone)]
-pub(crate) struct Sender {
-    queue: mpsc::UnboundedSender<(Incoming, usize)>,
-    queued: Arc<AtomicUsize>,
-    limit: usize,
-}
+pub(crate) struct Sender(Arc<Shared>);
 
 /// The end of the process.
 pub(crate) struct Receiver {
-    queue: mpsc::UnboundedReceiver<(Incoming, usize)>,
-    queued: Arc<AtomicUsize>,
+    shared: Arc<Shared>,
+    /// What was taken out of the queue at once.
+    taken: VecDeque<(Incoming, usize)>,
+    /// What was passed over: it comes first when it is wanted again.
+    aside: VecDeque<(Incoming, usize)>,
+}
+
+struct Shared {
+    limit: usize,
+    /// Bytes, of all that the process has not received yet.
+    queued: AtomicUsize,
+    /// How many of those are with the receiver.
+    taken: AtomicUsize,
+    waiting: Mutex<Waiting>,
+}
+
+#[derive(Default)]
+struct Waiting {
+    queue: VecDeque<(Incoming, usize)>,
+    /// Who sleeps until something comes.
+    sleeper: Option<Waker>,
+    closed: bool,
 }
 
 /// Why something did not arrive.
@@ -79,12 +98,32 @@ pub(crate) enum Refused {
 
 /// A mailbox that holds up to `limit` bytes.
 pub(crate) fn mailbox(limit: usize) -> (Sender, Receiver) {
-    let (sender, receiver) = mpsc::unbounded_channel();
-    let queued = Arc::new(AtomicUsize::new(0));
-    (
-        Sender { queue: sender, queued: Arc::clone(&queued), limit },
-        Receiver { queue: receiver, queued },
-    )
+    let shared = Arc::new(Shared {
+        limit,
+        queued: AtomicUsize::new(0),
+        taken: AtomicUsize::new(0),
+        waiting: Mutex::default(),
+    });
+    let receiver =
+        Receiver { shared: Arc::clone(&shared), taken: VecDeque::new(), aside: VecDeque::new() };
+    (Sender(shared), receiver)
+}
+
+impl Shared {
+    fn waiting(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes no more. What is there can still be received.
+    fn close(&self) {
+        let mut waiting = self.waiting();
+        waiting.closed = true;
+        let sleeper = waiting.sleeper.take();
+        drop(waiting);
+        if let Some(sleeper) = sleeper {
+            sleeper.wake();
+        }
+    }
 }
 
 impl Sender {
@@ -99,13 +138,14 @@ impl Sender {
 
     /// Likewise, for what has a reason in it that was so many bytes long.
     pub(crate) fn push_with(&self, incoming: Incoming, reason: usize) -> Result<(), Refused> {
+        let shared = &*self.0;
         let cost = incoming.cost(reason);
         // A message over the limit by itself still fits into an empty mailbox, and the order to
         // end into any.
         let always = matches!(incoming, Incoming::Shutdown);
-        let before = self.queued.fetch_add(cost, Ordering::AcqRel);
-        if before > 0 && before.saturating_add(cost) > self.limit && !always {
-            self.queued.fetch_sub(cost, Ordering::AcqRel);
+        let before = shared.queued.fetch_add(cost, Ordering::AcqRel);
+        if before > 0 && before.saturating_add(cost) > shared.limit && !always {
+            shared.queued.fetch_sub(cost, Ordering::AcqRel);
             return Err(Refused::Full);
         }
         let incoming = match incoming {
@@ -114,11 +154,24 @@ impl Sender {
             }
             incoming => incoming,
         };
-        self.queue.send((incoming, cost)).map_err(|_| {
+        let mut waiting = shared.waiting();
+        if waiting.closed {
+            drop(waiting);
             // Nobody will take it out again.
-            self.queued.fetch_sub(cost, Ordering::AcqRel);
-            Refused::Gone
-        })
+            shared.queued.fetch_sub(cost, Ordering::AcqRel);
+            return Err(Refused::Gone);
+        }
+        if waiting.queue.capacity() == 0 {
+            // Most processes never have more than one waiting.
+            waiting.queue.reserve_exact(1);
+        }
+        waiting.queue.push_back((incoming, cost));
+        let sleeper = waiting.sleeper.take();
+        drop(waiting);
+        if let Some(sleeper) = sleeper {
+            sleeper.wake();
+        }
+        Ok(())
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -127,16 +180,130 @@ impl Sender {
 
     /// What waits, by what it takes in memory.
     pub(crate) fn bytes(&self) -> usize {
-        self.queued.load(Ordering::Acquire)
+        self.0.queued.load(Ordering::Acquire)
+    }
+
+    /// How many wait.
+    pub(crate) fn len(&self) -> usize {
+        self.0.waiting().queue.len() + self.0.taken.load(Ordering::Relaxed)
+    }
+
+    /// Bytes, with what waits.
+    pub(crate) fn footprint(&self) -> usize {
+        size_of::<Shared>() + size_of::<Receiver>() + self.0.queued.load(Ordering::Relaxed)
+    }
+
+    /// The process has ended: it takes no more.
+    pub(crate) fn close(&self) {
+        self.0.close();
     }
 }
 
 impl Receiver {
-    /// The next of what waits. `None` when nobody can write any more.
+    /// A queue of more places than this is not kept for what may come.
+    const KEPT: usize = 64;
+
+    /// The next of what waits. `None` when nothing is there and nothing will come any more.
     pub(crate) async fn next(&mut self) -> Option<Incoming> {
-        let (incoming, cost) = self.queue.recv().await?;
-        self.queued.fetch_sub(cost, Ordering::AcqRel);
-        Some(incoming)
+        poll_fn(|cx| self.poll_next(cx)).await
+    }
+
+    pub(crate) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Incoming>> {
+        // A process that always finds something lets others run here.
+        let coop = ready!(tokio::task::coop::poll_proceed(cx));
+        if self.taken.is_empty() {
+            ready!(self.take(cx));
+        }
+        coop.made_progress();
+        let Some((incoming, cost)) = self.taken.pop_front() else { return Poll::Ready(None) };
+        self.shared.queued.fetch_sub(cost, Ordering::AcqRel);
+        self.count();
+        Poll::Ready(Some(incoming))
+    }
+
+    /// Whether nothing waits, and more may come.
+    pub(crate) fn is_empty(&self) -> bool {
+        let waiting = self.shared.waiting();
+        self.taken.is_empty() && waiting.queue.is_empty() && !waiting.closed
+    }
+
+    /// Waits until something is there, or nothing will come any more.
+    pub(crate) async fn ready(&mut self) {
+        poll_fn(|cx| {
+            // Else a server whose turn is over would find the same message again and again, and
+            // never let go.
+            ready!(tokio::task::coop::poll_proceed(cx)).made_progress();
+            match self.taken.is_empty() {
+                true => self.take(cx),
+                false => Poll::Ready(()),
+            }
+        })
+        .await;
+    }
+
+    /// What [`Receiver::next`] would give at this moment.
+    pub(crate) async fn try_next(&mut self) -> Poll<Option<Incoming>> {
+        poll_fn(|cx| Poll::Ready(self.poll_next(cx))).await
+    }
+
+    /// The next that is wanted. What is passed over stays, and counts as waiting.
+    pub(crate) async fn next_where(
+        &mut self,
+        wanted: impl Fn(&Incoming) -> bool,
+    ) -> Option<Incoming> {
+        loop {
+            if self.taken.is_empty() {
+                poll_fn(|cx| self.take(cx)).await;
+            }
+            let (incoming, cost) = self.taken.pop_front()?;
+            if wanted(&incoming) {
+                self.shared.queued.fetch_sub(cost, Ordering::AcqRel);
+                self.count();
+                return Some(incoming);
+            }
+            self.aside.push_back((incoming, cost));
+        }
+    }
+
+    /// What was passed over is wanted again, before all else.
+    pub(crate) fn restore(&mut self) {
+        self.aside.append(&mut self.taken);
+        std::mem::swap(&mut self.aside, &mut self.taken);
+    }
+
+    /// Takes all that waits; ready with nothing taken when nothing will come any more.
+    fn take(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut waiting = self.shared.waiting();
+        if waiting.queue.is_empty() && !waiting.closed {
+            if !waiting.sleeper.as_ref().is_some_and(|sleeper| sleeper.will_wake(cx.waker())) {
+                waiting.sleeper = Some(cx.waker().clone());
+            }
+            if self.taken.capacity() > Self::KEPT {
+                self.taken = VecDeque::new();
+            }
+            return Poll::Pending;
+        }
+        std::mem::swap(&mut waiting.queue, &mut self.taken);
+        self.count();
+        Poll::Ready(())
+    }
+
+    /// Only the receiver writes it: no need to add or subtract.
+    fn count(&self) {
+        self.shared.taken.store(self.taken.len() + self.aside.len(), Ordering::Relaxed);
+    }
+}
+
+impl Drop for Receiver {
+    fn drop(&mut self) {
+        self.shared.close();
+        let left = std::mem::take(&mut self.shared.waiting().queue);
+        let cost = |queue: &VecDeque<(Incoming, usize)>| -> usize {
+            queue.iter().map(|(_, cost)| cost).sum()
+        };
+        let cost = cost(&left) + cost(&self.taken) + cost(&self.aside);
+        self.shared.queued.fetch_sub(cost, Ordering::AcqRel);
+        self.shared.taken.store(0, Ordering::Relaxed);
     }
 }
 
@@ -193,5 +360,36 @@ mod tests {
         let (sender, _receiver) = mailbox(1000);
         assert_eq!(sender.push(message(10_000)), Ok(()));
         assert_eq!(sender.push(Incoming::Shutdown), Ok(()));
+    }
+
+    #[tokio::test]
+    async fn what_is_passed_over_keeps_its_place_and_counts_as_waiting() {
+        let (sender, mut receiver) = mailbox(10_000);
+        for len in [100, 7, 200] {
+            sender.push(message(len)).unwrap();
+        }
+        let len = |incoming: Option<Incoming>| match incoming {
+            Some(Incoming::Message(payload)) => payload.len(),
+            other => panic!("{other:?}"),
+        };
+        let short = |it: &Incoming| matches!(it, Incoming::Message(payload) if payload.len() == 7);
+        assert_eq!(len(receiver.next_where(short).await), 7);
+        assert_eq!(sender.len(), 2);
+        sender.push(message(300)).unwrap();
+        receiver.restore();
+        assert_eq!(len(receiver.next().await), 100);
+        assert_eq!(len(receiver.next().await), 200);
+        assert_eq!(len(receiver.next().await), 300);
+        assert!(sender.is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_closed_mailbox_gives_what_it_has_and_then_its_end() {
+        let (sender, mut receiver) = mailbox(10_000);
+        sender.push(message(7)).unwrap();
+        sender.close();
+        assert_eq!(sender.push(message(7)), Err(Refused::Gone));
+        assert!(receiver.next().await.is_some());
+        assert!(receiver.next().await.is_none());
     }
 }

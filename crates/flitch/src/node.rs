@@ -1,7 +1,6 @@
 //! The node: what everything else hangs on.
 
-use std::any::{Any, type_name};
-use std::panic::AssertUnwindSafe;
+use std::any::Any;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
@@ -10,7 +9,6 @@ use flitch_dist::{InboundLimits, Ticker};
 use flitch_etf::{Pid, Term};
 use flitch_handshake::{self as handshake, Flags};
 use flitch_name::{Creation, NodeName, NodePattern};
-use futures_util::FutureExt;
 use futures_util::future::join_all;
 use tokio::sync::{broadcast, watch};
 use tokio::time::Instant;
@@ -21,16 +19,14 @@ use crate::addresses::Addresses;
 use crate::builder::NodeBuilder;
 use crate::calls::Calls;
 use crate::connect_error::{ConnectError, NoRandomness};
-use crate::gen_server::{GenServer, serve};
 use crate::identity::Identity;
 use crate::mailbox::{self, Incoming};
 use crate::metrics::Counters;
 use crate::peer_link::CloseReason;
 use crate::peers::Peers;
-use crate::process::{Entry, ExitReason, Process, ProcessHandle};
+use crate::process::Aliases;
 use crate::processes::{Processes, RegisterError};
 use crate::route::{PeerPort, Ports};
-use crate::task::{self, Name};
 use crate::throttle::Throttle;
 
 /// A node of a BEAM cluster.
@@ -47,6 +43,7 @@ pub(crate) struct Shared {
     port: u16,
     processes: Processes,
     functions: crate::functions::Table,
+    aliases: Aliases,
     peers: Peers,
     /// Where peers were met that we have dialled.
     addresses: Mutex<Addresses>,
@@ -233,6 +230,7 @@ impl Node {
             port,
             processes: Processes::default(),
             functions: crate::functions::Table::default(),
+            aliases: Aliases::default(),
             peers: Peers::default(),
             addresses: Mutex::default(),
             calls,
@@ -320,45 +318,6 @@ impl Node {
     #[must_use]
     pub fn events(&self) -> broadcast::Receiver<NodeEvent> {
         self.0.events.subscribe()
-    }
-
-    /// Starts a server.
-    pub fn spawn<S: GenServer>(&self, server: S) -> ProcessHandle {
-        self.spawn_process(|process| serve(server, process))
-    }
-
-    /// Starts a process. It ends when `body` does, with what that gives as its reason; a panic is
-    /// the reason `{panic, Message}`, and an exit signal drops `body` where it stands.
-    pub fn spawn_process<F, B>(&self, body: F) -> ProcessHandle
-    where
-        F: FnOnce(Process) -> B + Send + 'static,
-        B: Future + Send,
-        B::Output: Into<ExitReason>,
-    {
-        let pid = self.0.identity.new_pid();
-        let (sender, receiver) = mailbox::mailbox(self.0.settings.mailbox_limit);
-        let entry = Arc::new(Entry::new(pid.clone(), sender));
-        self.0.processes.insert(&entry);
-        let (node, running) = (self.clone(), Arc::clone(&entry));
-        let name = Name::of(|| format!("process {pid} {}", type_name::<F>()));
-        task::spawn(&self.0.running, name, async move {
-            let entry = Arc::clone(&running);
-            entry.begin();
-            let process = Process { node: node.clone(), entry: running, mailbox: receiver };
-            let body = async move { body(process).await.into() };
-            let mut body = std::pin::pin!(AssertUnwindSafe(body).catch_unwind());
-            let reason = tokio::select! {
-                biased;
-                reason = entry.ended() => reason,
-                done = body.as_mut() => match done {
-                    Ok(ExitReason(reason)) => reason,
-                    Err(panic) => panic_reason(&entry.pid, panic.as_ref()),
-                },
-            };
-            // Before `body` is dropped, so that what it holds finds the process gone.
-            node.process_ended(&entry, &reason);
-        });
-        ProcessHandle { node: self.clone(), pid }
     }
 
     /// Gives a process of this node a name, which lasts until it ends.
@@ -472,6 +431,10 @@ impl Node {
         &self.0.functions
     }
 
+    pub(crate) fn aliases(&self) -> &Aliases {
+        &self.0.aliases
+    }
+
     pub(crate) fn peers(&self) -> &Peers {
         &self.0.peers
     }
@@ -492,6 +455,10 @@ impl Node {
         &self.0.tasks
     }
 
+    pub(crate) fn running(&self) -> &TaskTracker {
+        &self.0.running
+    }
+
     pub(crate) fn cluster_state(&self) -> &OnceLock<Arc<crate::cluster::State>> {
         &self.0.cluster
     }
@@ -509,12 +476,6 @@ impl std::fmt::Debug for Node {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Node").field("name", self.name()).finish_non_exhaustive()
     }
-}
-
-fn panic_reason(pid: &Pid, panic: &(dyn Any + Send)) -> Term {
-    let message = panic_message(panic);
-    tracing::error!(process = %pid, message, "a process panicked");
-    Term::from((Term::atom("panic"), message))
 }
 
 /// What a panic says.

@@ -14,7 +14,7 @@ use crate::mailbox::Incoming;
 use crate::node::Node;
 use crate::outbox::NotSent;
 use crate::peer_link::{CloseReason, PeerLink};
-use crate::process::{self, Reason, Watched, Watcher};
+use crate::process::{self, Reason, Watcher};
 
 impl Node {
     /// Sends a control message with a term to a node, without waiting. A node that is not
@@ -125,7 +125,7 @@ impl Node {
         match control {
             Control::Send { to, .. } => self.deliver_message(&Target::Pid(to), payload),
             Control::RegSend { to, .. } => self.deliver_message(&Target::Name(to), payload),
-            Control::AliasSend { alias, .. } => self.calls().reply(&alias, payload),
+            Control::AliasSend { alias, .. } => self.deliver_answer(&alias, payload),
             Control::Altact(altact) => self.deliver_altact(altact, payload),
             Control::Link { from, to } => self.deliver_link(link, from, &to),
             Control::UnlinkId { id, from, to } => {
@@ -186,6 +186,13 @@ impl Node {
         }
     }
 
+    /// What comes to an alias: most often the answer to a call of ours.
+    fn deliver_answer(&self, alias: &Reference, payload: Payload) {
+        if let Some(payload) = self.calls().reply(alias, payload) {
+            self.deliver_to_alias(alias, payload);
+        }
+    }
+
     /// A signal of OTP 28 and later. None of our processes has made a priority alias, without
     /// which priority is as none.
     fn deliver_altact(&self, altact: Altact, payload: Payload) {
@@ -199,9 +206,9 @@ impl Node {
                 }
             }
             Recipient::Name(name) => self.deliver_message(&Target::Name(name), payload),
-            // A call of ours has no process that could exit.
+            // An exit signal to an alias wants a priority alias, which nobody here has made.
             Recipient::Alias(_) if exit => {}
-            Recipient::Alias(alias) => self.calls().reply(&alias, payload),
+            Recipient::Alias(alias) => self.deliver_answer(&alias, payload),
         }
     }
 
@@ -317,14 +324,12 @@ impl Node {
         if let Some(link) = link {
             link.bonds().watching.remove(&reference);
         }
-        if self.calls().is_caller(to) {
-            return self.calls().down(&reference, reason_term(reason));
-        }
-        let Some(entry) = self.processes().by_pid(to) else { return };
-        let watched = entry.bonds().watching.remove(&reference);
-        if let Some(Watched { target, .. }) = watched {
-            let (len, reason) = (reason.len(), reason_term(reason));
-            entry.push_with(Incoming::Down { reference, target, reason }, len);
+        let (len, term) = (reason.len(), reason_term(reason));
+        // A call is made by the caller or by a process; its reference says which call it is.
+        if let Some(term) = self.calls().down(&reference, term)
+            && let Some(entry) = self.processes().by_pid(to)
+        {
+            self.down(&entry, reference, Reason { term, len });
         }
     }
 }

@@ -166,7 +166,8 @@ impl Node {
             return self.rex(node, function).await;
         }
         let request = self.identity().new_reference();
-        let mut call = self.begin(Some(link), request.clone());
+        let caller = self.calls().caller().clone();
+        let mut call = self.begin(Some(link), caller, request.clone());
         let (control, bytes) = function.called_by(self.calls().caller(), &request)?;
         call.send(&control, &bytes).await.map_err(CallError::from)?;
         match call.outcome().await {

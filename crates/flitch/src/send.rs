@@ -13,7 +13,7 @@ use crate::dest::{Dest, DestError};
 use crate::node::Node;
 use crate::outbox::NotSent;
 use crate::peer_link::PeerLink;
-use crate::process::Process;
+use crate::process::Context;
 
 /// Why a message was not sent.
 #[derive(Debug, thiserror::Error)]
@@ -44,7 +44,7 @@ impl Node {
     /// its link may hold. As in Erlang, nobody says whether the process is there.
     ///
     /// Messages of the node to one destination keep their order. Those of a process are better
-    /// sent with [`Process::send`]: they keep their order with its end, and with all that it sends.
+    /// sent with [`Context::send`]: they keep their order with its end, and with all that it sends.
     ///
     /// # Errors
     /// The destination is none, its node cannot be reached, or the message has no form on the
@@ -160,7 +160,7 @@ impl Node {
     }
 }
 
-impl Process {
+impl Context {
     /// Sends a message in the name of this process: what it sends to another one arrives there in
     /// this order, its end included. Else as [`Node::send`].
     ///

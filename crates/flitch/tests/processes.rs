@@ -84,7 +84,7 @@ async fn a_server_stops_when_genserver_stop_tells_it_and_refuses_other_system_me
     let pid = servant.pid().clone();
     watch.run(move |process| process.monitor(pid).unwrap()).await;
     let mut raw = Raw::connect(&a, "raw", 5).await;
-    let answer = system(&mut raw, servant.pid(), Term::atom("get_state")).await;
+    let answer = system(&mut raw, servant.pid(), Term::atom("no_such_request")).await;
     assert!(answer.as_tuple().unwrap()[1].as_tuple().unwrap()[0].is_atom("error"));
     let answer = system(&mut raw, servant.pid(), pair("terminate", Term::atom("done"))).await;
     assert!(answer.as_tuple().unwrap()[1].is_atom("ok"));

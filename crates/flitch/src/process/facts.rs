@@ -1,43 +1,85 @@
-//! What may be said of a process to whoever asks for it.
+//! What `Process.info` may say of a process.
 
 use flitch_dist::Target;
 use flitch_etf::{Atom, Pid};
 
-use super::{Entry, Link};
+use super::entry::Entry;
 
-/// What `Process.info` tells.
+/// A process as it is at this moment.
 #[derive(Clone, Debug)]
 pub(crate) struct Facts {
+    /// The name that it is registered under.
     pub(crate) name: Option<Atom>,
+    /// The type of its server, or of what it runs.
+    pub(crate) label: &'static str,
     pub(crate) links: Vec<Pid>,
-    /// Whom it monitors, and where.
+    /// Whom it monitors, and on which node.
     pub(crate) monitors: Vec<(Target, Atom)>,
     pub(crate) monitored_by: Vec<Pid>,
+    /// Messages that wait.
     pub(crate) message_queue_len: usize,
-    /// Bytes, about.
+    /// Bytes, with what waits; what its code holds nobody knows.
     pub(crate) memory: usize,
     pub(crate) trap_exit: bool,
-    /// What runs in it.
-    pub(crate) label: &'static str,
 }
 
 impl Entry {
     pub(crate) fn facts(&self) -> Facts {
         let bonds = self.bonds();
-        let active = bonds.links.iter().filter(|(_, link)| **link == Link::Active);
         Facts {
             name: bonds.name.clone(),
-            links: active.map(|(pid, _)| pid.clone()).collect(),
+            label: self.label,
+            links: bonds.links.keys().filter(|pid| bonds.is_linked(pid)).cloned().collect(),
             monitors: bonds
                 .watching
                 .values()
                 .map(|it| (it.target.clone(), it.node.clone()))
                 .collect(),
             monitored_by: bonds.watchers.values().map(|it| it.pid.clone()).collect(),
-            message_queue_len: usize::from(!self.mailbox.is_empty()),
-            memory: size_of::<Self>(),
-            trap_exit: self.trap_exit.load(std::sync::atomic::Ordering::Acquire),
-            label: "process",
+            message_queue_len: self.mailbox.len(),
+            memory: size_of::<Self>() + self.mailbox.footprint(),
+            trap_exit: self.traps_exits(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use flitch_etf::{Reference, Term};
+
+    use super::*;
+    use crate::mailbox::{Incoming, mailbox};
+    use crate::process::{Watched, Watcher};
+
+    fn pid(id: u32) -> Pid {
+        Pid { node: Atom::OK, id, serial: 0, creation: 1 }
+    }
+
+    #[tokio::test]
+    async fn a_process_tells_its_bonds_its_queue_and_its_name() {
+        let (sender, _receiver) = mailbox(1000);
+        let entry = Entry::new(pid(1), sender, "shop::Order");
+        let reference = Reference::three(Atom::OK, 1, [1, 0, 0]);
+        {
+            let mut bonds = entry.bonds();
+            bonds.name = Some(Atom::OK);
+            bonds.link(&pid(2));
+            bonds.link(&pid(3));
+            bonds.unlink(&pid(3), 1);
+            let target = Target::Pid(pid(4));
+            let watcher = Watcher { pid: pid(5), target: target.clone(), is_caller: false };
+            bonds.watchers.insert(reference.clone(), watcher);
+            bonds.watching.insert(reference, Watched { target, node: Atom::OK });
+        }
+        entry.trap_exit(true);
+        entry.push(Incoming::Exit { from: pid(2), reason: Term::atom("boom") });
+        let facts = entry.facts();
+        assert_eq!(facts.name, Some(Atom::OK));
+        assert_eq!(facts.label, "shop::Order");
+        assert_eq!(facts.links, [pid(2)], "not the one that is being undone");
+        assert_eq!(facts.monitors.len(), 1);
+        assert_eq!(facts.monitored_by, [pid(5)]);
+        assert_eq!(facts.message_queue_len, 1);
+        assert!(facts.memory > 0 && facts.trap_exit);
     }
 }

@@ -1,9 +1,13 @@
 //! A server that Elixir calls as if it were a `GenServer`.
 //!
-//! Source of the messages: `gen.erl`, `gen_server.erl` and `sys.erl` of stdlib.
+//! Source of the messages: `gen.erl` and `gen_server.erl` of stdlib.
+
+mod service;
+mod sys;
 
 use std::any::type_name;
 use std::future::{Future, ready};
+use std::task::Poll;
 
 use flitch_dist::{Payload, Target};
 use flitch_etf::{Atom, DeError, Pid, Reader, Reference, Term, read_value};
@@ -15,6 +19,10 @@ use crate::caller::{Caller, From};
 use crate::mailbox::Incoming;
 use crate::node::Node;
 use crate::process::{ExitReason, Process};
+
+pub use service::Service;
+pub(crate) use service::live_many;
+use sys::Then;
 
 /// A server: typed requests in, typed answers out.
 ///
@@ -115,6 +123,12 @@ pub trait GenServer: Send + 'static {
         let _ = reason;
         ready(())
     }
+
+    /// What `:sys.get_state` and `:sys.get_status` show. Nothing but its type unless this says
+    /// otherwise.
+    fn state(&self) -> impl Serialize {
+        sys::opaque::<Self>()
+    }
 }
 
 /// What a server receives beside calls and casts.
@@ -141,49 +155,101 @@ pub enum Info {
     },
 }
 
-/// The life of a server.
-pub(crate) async fn serve<S: GenServer>(mut server: S, mut process: Process) -> ExitReason {
-    server.init(&process).await;
-    while let Some(incoming) = process.mailbox.next().await {
-        let stop = match incoming {
-            Incoming::Message(payload) => handle(&mut server, &process, payload).await,
-            Incoming::Exit { from, reason } => {
-                server.handle_info(Info::Exit { from, reason }).await;
-                None
-            }
+impl Info {
+    /// What it is to a server, unless it is the order to end, or a message.
+    fn of(incoming: Incoming) -> Option<Self> {
+        match incoming {
+            Incoming::Message(payload) => Some(Self::Message(payload)),
+            Incoming::Exit { from, reason } => Some(Self::Exit { from, reason }),
             Incoming::Down { reference, target, reason } => {
-                server.handle_info(Info::Down { reference, target, reason }).await;
-                None
+                Some(Self::Down { reference, target, reason })
             }
-            Incoming::Node(_) => None,
-            Incoming::Shutdown => Some(ExitReason::shutdown()),
-        };
-        if let Some(reason) = stop {
+            Incoming::Node(_) | Incoming::Shutdown => None,
+        }
+    }
+}
+
+/// The life of a server. It holds server and process in the one place, where they stay.
+#[allow(clippy::manual_async_fn, reason = "an async fn would hold its arguments twice")]
+pub(crate) fn live<S: GenServer>(
+    mut server: S,
+    mut process: Process,
+) -> impl Future<Output = ExitReason> + Send {
+    async move { serve(&mut server, &mut process).await }
+}
+
+async fn serve<S: GenServer>(server: &mut S, process: &mut Process) -> ExitReason {
+    Box::pin(server.init(process)).await;
+    loop {
+        // What a server needs to handle messages it holds while there are some: of a million, most
+        // are idle.
+        if let Some(reason) = Box::pin(busy(server, process)).await {
+            return reason;
+        }
+        process.mailbox.ready().await;
+    }
+}
+
+/// Handles what there is. Says why the server has ended, if it has.
+async fn busy<S: GenServer>(server: &mut S, process: &mut Process) -> Option<ExitReason> {
+    let mut suspended = false;
+    let mut then = Then::GoOn;
+    loop {
+        // Also what `init` has said.
+        if let Some(reason) = ended(process, &mut suspended, then) {
             server.terminate(&reason).await;
             // Before the server is dropped: callers that it has not answered learn this reason.
             process.node.process_ended(&process.entry, &reason.0);
-            return reason;
+            return Some(reason);
         }
+        let incoming = match suspended {
+            false => match process.mailbox.try_next().await {
+                Poll::Ready(incoming) => incoming,
+                Poll::Pending => return None,
+            },
+            true => process.mailbox.next_where(sys::reaches_suspended).await,
+        };
+        then = match incoming {
+            Some(Incoming::Message(payload)) => handle(server, process, payload, suspended).await,
+            Some(incoming) => match Info::of(incoming) {
+                Some(info) => {
+                    server.handle_info(info).await;
+                    Then::GoOn
+                }
+                None => Then::Stop(ExitReason::shutdown()),
+            },
+            None => return Some(ExitReason::normal()),
+        };
     }
-    ExitReason::normal()
 }
 
-/// Handles one message. Gives the reason to stop, if it says so.
+/// Goes by what a message has said. Why the server ends now, if it does.
+fn ended(process: &mut Process, suspended: &mut bool, then: Then) -> Option<ExitReason> {
+    if let Some(reason) = process.entry.stopped() {
+        return Some(ExitReason(reason));
+    }
+    match then {
+        Then::GoOn => {}
+        Then::Suspend => *suspended = true,
+        Then::Resume => {
+            *suspended = false;
+            process.mailbox.restore();
+        }
+        Then::Stop(reason) => return Some(reason),
+    }
+    None
+}
+
+/// Handles one message.
 async fn handle<S: GenServer>(
     server: &mut S,
     process: &Process,
     payload: Payload,
-) -> Option<ExitReason> {
+    suspended: bool,
+) -> Then {
     let mut reader = payload.reader();
-    match envelope(&mut reader).as_ref().map(Atom::as_str) {
-        Some("$gen_call") => {
-            let from = match From::read(&mut reader) {
-                Ok(from) => from,
-                Err(error) => {
-                    tracing::warn!(process = %process.pid(), %error, "a call without a caller");
-                    return None;
-                }
-            };
+    match kind(process, &mut reader) {
+        Kind::Call(from) => {
             let at = from.pid.node.clone();
             let span = handling::<S>(process, &from);
             let caller = Caller::new(process.node.clone(), process.entry.clone(), from);
@@ -193,22 +259,45 @@ async fn handle<S: GenServer>(
                 Err(error) => refuse(process, &mut request, &error, caller),
             }
             room(&process.node, &at).await;
-            None
         }
-        Some("$gen_cast") => {
-            match read_value::<S::Cast>(&mut reader) {
-                Ok(cast) => server.handle_cast(cast).await,
-                Err(error) => {
-                    tracing::warn!(process = %process.pid(), %error, "a cast cannot be decoded");
-                }
+        Kind::Cast => match read_value::<S::Cast>(&mut reader) {
+            Ok(cast) => server.handle_cast(cast).await,
+            Err(error) => {
+                tracing::warn!(process = %process.pid(), %error, "a cast cannot be decoded");
             }
-            None
+        },
+        Kind::System => {
+            return sys::handle(process, &mut reader, suspended, || server.state());
         }
-        Some("system") => system(process, &mut reader),
-        _ => {
-            server.handle_info(Info::Message(payload)).await;
-            None
-        }
+        Kind::Broken => {}
+        Kind::Other => server.handle_info(Info::Message(payload)).await,
+    }
+    Then::GoOn
+}
+
+/// What a message is to a server.
+enum Kind {
+    Call(From),
+    Cast,
+    System,
+    Other,
+    /// A call that nobody could be answered for.
+    Broken,
+}
+
+/// Says what a message is, with the cursor at its request.
+fn kind(process: &Process, reader: &mut Reader<'_>) -> Kind {
+    match envelope(reader).as_ref().map(Atom::as_str) {
+        Some("$gen_call") => match From::read(reader) {
+            Ok(from) => Kind::Call(from),
+            Err(error) => {
+                tracing::warn!(process = %process.pid(), %error, "a call without a caller");
+                Kind::Broken
+            }
+        },
+        Some("$gen_cast") => Kind::Cast,
+        Some("system") => Kind::System,
+        _ => Kind::Other,
     }
 }
 
@@ -253,29 +342,6 @@ fn refuse<R>(process: &Process, request: &mut Reader<'_>, error: &DeError, calle
     let frame = (Term::atom("flitch"), Term::atom("handle_call"), arguments, Term::empty_list());
     let stack = Term::from(vec![Term::from(frame)]);
     caller.exit(Term::from((Term::atom("function_clause"), stack)));
-}
-
-/// System messages: what `GenServer.stop` sends is obeyed, the rest is refused.
-fn system(process: &Process, reader: &mut Reader<'_>) -> Option<ExitReason> {
-    let from = From::read(reader).ok()?;
-    let request = reader.term().ok()?;
-    let answer = |answer: Term| {
-        let done =
-            from.answer(&process.node, process.pid(), |out| flitch_etf::write_value(out, &answer));
-        if let Err(error) = done {
-            tracing::error!(%error, "an answer cannot be encoded");
-        }
-    };
-    match request.as_tuple() {
-        Some([terminate, reason]) if terminate.is_atom("terminate") => {
-            answer(Term::atom("ok"));
-            Some(ExitReason(reason.clone()))
-        }
-        _ => {
-            answer(Term::from((Term::atom("error"), (Term::atom("unknown_system_msg"), request))));
-            None
-        }
-    }
 }
 
 #[cfg(test)]

@@ -1,0 +1,64 @@
+//! Messages that come later.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use flitch_dist::Payload;
+use flitch_etf::{SerError, write_value};
+use serde::Serialize;
+use tokio::task::AbortHandle;
+
+use super::Context;
+use crate::mailbox::Incoming;
+
+/// A message to a process of ours that is to come later. Dropped, it still comes.
+#[derive(Clone, Debug)]
+pub struct Timer {
+    task: AbortHandle,
+    /// Sent or cancelled, whichever was first.
+    over: Arc<AtomicBool>,
+}
+
+impl Timer {
+    /// Takes it back. Says whether it was in time: then the message does not come.
+    pub fn cancel(&self) -> bool {
+        self.task.abort();
+        !self.over.swap(true, Ordering::AcqRel)
+    }
+}
+
+impl Context {
+    /// Sends this process a message when the delay is over, as `Process.send_after(self(), …)`
+    /// does: a server gets it as [`Info::Message`](crate::Info). It is gone with the process.
+    ///
+    /// # Errors
+    /// The message has no form on the wire.
+    pub fn send_after<M>(&self, delay: Duration, message: &M) -> Result<Timer, SerError>
+    where
+        M: Serialize + ?Sized,
+    {
+        let payload = Payload::encode(|out| write_value(out, message))?;
+        let over = Arc::new(AtomicBool::new(false));
+        let end = {
+            let mut bonds = self.entry.bonds();
+            match bonds.over {
+                true => None,
+                false => Some(bonds.end.get_or_insert_default().clone()),
+            }
+        };
+        let (entry, sent) = (Arc::clone(&self.entry), Arc::clone(&over));
+        let task = tokio::spawn(async move {
+            let Some(end) = end else { return };
+            tokio::select! {
+                () = end.cancelled() => {}
+                () = tokio::time::sleep(delay) => {
+                    if !sent.swap(true, Ordering::AcqRel) {
+                        entry.push(Incoming::Message(payload));
+                    }
+                }
+            }
+        });
+        Ok(Timer { task: task.abort_handle(), over })
+    }
+}
