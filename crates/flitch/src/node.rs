@@ -65,6 +65,8 @@ pub(crate) struct Shared {
     cluster: OnceLock<Arc<crate::cluster::State>>,
     /// The names of the cluster, if the node is visible.
     global: OnceLock<crate::global::State>,
+    scopes: crate::pg::Scopes,
+    pubsubs: crate::pubsub::PubSubs,
 }
 
 /// What a node is told.
@@ -244,6 +246,8 @@ impl Node {
             unregistered: watch::channel(true).0,
             cluster: OnceLock::new(),
             global: OnceLock::new(),
+            scopes: crate::pg::Scopes::default(),
+            pubsubs: crate::pubsub::PubSubs::default(),
         };
         (Self(Arc::new(shared)), requests)
     }
@@ -465,6 +469,14 @@ impl Node {
 
     pub(crate) fn global_state(&self) -> &OnceLock<crate::global::State> {
         &self.0.global
+    }
+
+    pub(crate) fn scopes(&self) -> &crate::pg::Scopes {
+        &self.0.scopes
+    }
+
+    pub(crate) fn pubsubs(&self) -> &crate::pubsub::PubSubs {
+        &self.0.pubsubs
     }
 
     pub(crate) fn set_unregistered(&self, out: bool) {

@@ -105,7 +105,8 @@ impl Node {
         }
     }
 
-    async fn send_dest(
+    /// Sends what `write` writes, in the name of a process of ours.
+    pub(crate) async fn send_dest(
         &self,
         from: &Pid,
         dest: &Dest,
