@@ -109,6 +109,12 @@ fn run(options: &Options, runtime: &Runtime) -> Vec<String> {
             mistakes.push(format!("the server of {} has {bonds} still", host.name()));
         }
     }
+    // While the links are up, nothing that was over may hang on them.
+    for link in node.metrics().links {
+        if link.bonds > 0 {
+            mistakes.push(format!("{} bonds hang on the link with {}", link.bonds, link.peer));
+        }
+    }
     let answers = counts.answers.load(Ordering::Relaxed);
     let losses = counts.losses.load(Ordering::Relaxed);
     println!("{blows} blows; our own calls: {answers} answers, {losses} true losses");
@@ -143,6 +149,9 @@ async fn start(cluster: &Cluster) -> anyhow::Result<Node> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Left {
     peers: usize,
+    processes: usize,
+    calls: usize,
+    mailboxes: usize,
     tasks: usize,
 }
 
@@ -151,7 +160,14 @@ impl Left {
         for peer in node.peers_up() {
             node.disconnect(&peer);
         }
-        Self { peers: node.peers_up().len(), tasks: runtime.metrics().num_alive_tasks() }
+        let metrics = node.metrics();
+        Self {
+            peers: metrics.links.len(),
+            processes: metrics.processes,
+            calls: metrics.calls_in.open + metrics.calls_out.open,
+            mailboxes: metrics.mailbox_bytes,
+            tasks: runtime.metrics().num_alive_tasks(),
+        }
     }
 
     /// What is there that was not there before, after all had time to go.
