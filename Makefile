@@ -2,7 +2,7 @@
 
 CARGO ?= cargo
 
-.PHONY: help setup test docker-test cluster chaos demo bench-codec bench-epmd bench-link bench-idle fuzz matrix lint check
+.PHONY: help setup test docker-test cluster chaos demo bench-codec bench-epmd bench-link bench-idle fuzz loom matrix lint check
 
 help:
 	@echo "flitch: a node of Rust in a cluster of BEAMs"
@@ -46,6 +46,9 @@ bench-link: setup ## a node beside a BEAM, both asked by a BEAM: connects, calls
 
 bench-idle: setup ## what an idle node and an idle link take of memory
 	$(CARGO) bench --locked -p integration --bench idle
+
+loom: ## every order in which threads can meet in a mailbox
+	RUSTFLAGS="--cfg flitch_loom" $(CARGO) test --locked -p flitch --no-default-features --lib mailbox::model --target-dir $(or $(CARGO_TARGET_DIR),target)/loom
 
 matrix: ## the tests against OTP 25, 27 and 29, each from its Debian release (root)
 	@.ci/matrix

@@ -2,12 +2,19 @@
 
 use std::collections::VecDeque;
 use std::future::poll_fn;
+use std::sync::PoisonError;
+#[cfg(not(flitch_loom))]
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+#[cfg(not(flitch_loom))]
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll, Waker, ready};
 
 use flitch_dist::{Payload, Target};
 use flitch_etf::{Pid, Reference, Term};
+#[cfg(flitch_loom)]
+use loom::sync::atomic::{AtomicUsize, Ordering};
+#[cfg(flitch_loom)]
+use loom::sync::{Arc, Mutex, MutexGuard};
 
 use crate::node::NodeEvent;
 
@@ -307,6 +314,8 @@ impl Drop for Receiver {
     }
 }
 
+#[cfg(all(test, flitch_loom))]
+mod model;
 #[cfg(test)]
 mod tests {
     use super::*;
