@@ -53,13 +53,17 @@ async fn serve(config: Config) -> Result<ExitCode> {
     tracing::info!(node = %node.name(), port = node.port(), "node is up");
     config.join(&node).map_err(|error| Failure::from(&error))?;
     health.running(&node, config.cluster.ready);
-    signals.next().await;
+    let done = tokio::select! {
+        () = signals.next() => ExitCode::SUCCESS,
+        // Whoever supervises us starts another one.
+        () = node.stopping() => ExitCode::FAILURE,
+    };
     health.stopping();
     tracing::info!(node = %node.name(), "node is going down");
     tokio::select! {
         () = node.shutdown() => {
             tracing::info!(node = %node.name(), "node is down");
-            Ok(ExitCode::SUCCESS)
+            Ok(done)
         }
         () = signals.next() => {
             tracing::warn!("stopped by a second signal");

@@ -1,6 +1,7 @@
 //! The process `global_name_server`: a loop around the machine.
 
-use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Instant;
 
@@ -41,6 +42,9 @@ pub(super) async fn run(
     names: Names,
 ) -> ExitReason {
     let node = process.node.clone();
+    let _ending = Ending(node.clone());
+    // Who links to it, or sends it an exit, does not end it by that.
+    process.trap_exit(true);
     let seed = getrandom::u64().unwrap_or_else(|_| u64::from(crate::node::random_u32()));
     let machine = Machine::new(Setup {
         us: node.identity().atom.clone(),
@@ -57,6 +61,7 @@ pub(super) async fn run(
         commander,
         names,
         awaited,
+        connecting: HashMap::new(),
         watches: HashMap::new(),
         requests: HashMap::new(),
         numbers: 0,
@@ -75,6 +80,23 @@ pub(super) async fn run(
             },
             Some(command) = commands.recv() => driver.obey(command),
             () = sleep_until(wake) => driver.machine.handle_timeout(now()),
+        }
+    }
+}
+
+/// The process ends with its node, and the node with the process, as in Erlang: over a link that
+/// stays, peers would hold the lock on all names for one that never answers.
+struct Ending(Node);
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        if self.0.is_stopping() {
+            return;
+        }
+        tracing::error!("`global` has ended, and the node with it: others would wait for it");
+        let node = self.0.clone();
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            runtime.spawn(async move { node.shutdown().await });
         }
     }
 }
@@ -103,6 +125,8 @@ struct Driver {
     commander: mpsc::UnboundedSender<Command>,
     names: Names,
     awaited: HashMap<Reference, Awaited>,
+    /// Nodes that are being dialled, and what is for them behind that.
+    connecting: HashMap<Atom, VecDeque<Output>>,
     watches: HashMap<u64, Reference>,
     requests: HashMap<u64, oneshot::Sender<Result<(), Refusal>>>,
     numbers: u64,
@@ -167,6 +191,9 @@ impl Driver {
                 self.machine.handle_request(now(), self.numbers, request);
             }
             Command::Connected(node, connected) => {
+                for output in self.connecting.remove(&node).unwrap_or_default() {
+                    self.act(output);
+                }
                 self.machine.handle_connected(now(), &node, connected);
             }
             Command::Verdicts(node, tag, verdicts) => {
@@ -177,46 +204,69 @@ impl Driver {
 
     fn drain(&mut self) {
         while let Some(output) = self.machine.poll_output() {
-            match output {
-                Output::Send(to, message) => self.send(&to, &message),
-                Output::Call(to, call, request) => self.call(&to, call, &request),
-                Output::Reply(from, answer) => {
-                    let us = self.process.pid();
-                    let done = from.answer(&self.node, us, |out| write_value(out, &answer));
-                    if let Err(error) = done {
-                        tracing::error!(%error, "an answer of `global` cannot be encoded");
-                    }
+            if let Some(output) = self.unless_connecting(output) {
+                self.act(output);
+            }
+        }
+    }
+
+    /// What is for a node that is being dialled waits for that, as it does in Erlang: known and not
+    /// reached yet, the node would miss names and locks of its own cluster for good. Only what
+    /// tells of losses never waits.
+    fn unless_connecting(&mut self, output: Output) -> Option<Output> {
+        let to = match &output {
+            Output::Call(to, ..) => to,
+            Output::Send(to, message) if !tells_of_loss(message) => to,
+            _ => return Some(output),
+        };
+        let Some(waiting) = self.connecting.get_mut(to) else { return Some(output) };
+        if waiting.is_empty() && self.node.peers().link(to).is_some() {
+            return Some(output);
+        }
+        waiting.push_back(output);
+        None
+    }
+
+    fn act(&mut self, output: Output) {
+        match output {
+            Output::Send(to, message) => self.send(&to, &message),
+            Output::Call(to, call, request) => self.call(&to, call, &request),
+            Output::Reply(from, answer) => {
+                let us = self.process.pid();
+                let done = from.answer(&self.node, us, |out| write_value(out, &answer));
+                if let Err(error) = done {
+                    tracing::error!(%error, "an answer of `global` cannot be encoded");
                 }
-                Output::Watch(Watch::Begin(watch, pid)) => {
-                    let reference = self.node.monitor(&self.process.entry, Dest::Pid(pid));
-                    self.awaited.insert(reference.clone(), Awaited::Process(watch));
-                    self.watches.insert(watch, reference);
+            }
+            Output::Watch(Watch::Begin(watch, pid)) => {
+                let reference = self.node.monitor(&self.process.entry, Dest::Pid(pid));
+                self.awaited.insert(reference.clone(), Awaited::Process(watch));
+                self.watches.insert(watch, reference);
+            }
+            Output::Watch(Watch::End(watch)) => {
+                if let Some(reference) = self.watches.remove(&watch) {
+                    self.awaited.remove(&reference);
+                    self.process.demonitor(&reference);
                 }
-                Output::Watch(Watch::End(watch)) => {
-                    if let Some(reference) = self.watches.remove(&watch) {
-                        self.awaited.remove(&reference);
-                        self.process.demonitor(&reference);
-                    }
+            }
+            Output::Connect(node) => self.connect(node),
+            Output::Disconnect(node) => {
+                if let Some(link) = self.node.peers().link(&node) {
+                    link.close(crate::peer_link::CloseReason::Disconnected);
                 }
-                Output::Connect(node) => self.connect(node),
-                Output::Disconnect(node) => {
-                    if let Some(link) = self.node.peers().link(&node) {
-                        link.close(crate::peer_link::CloseReason::Disconnected);
-                    }
-                }
-                Output::Resolve(node, tag, conflicts) => self.resolve(node, tag, conflicts),
-                Output::Named(name, pid) => {
-                    let mut names = self.names.write().unwrap_or_else(PoisonError::into_inner);
-                    match pid {
-                        Some(pid) => names.insert(name, pid),
-                        None => names.remove(&name),
-                    };
-                }
-                Output::Done(number, done) => {
-                    if let Some(answer) = self.requests.remove(&number) {
-                        // Who asked may have gone on without it.
-                        let _ = answer.send(done);
-                    }
+            }
+            Output::Resolve(node, tag, conflicts) => self.resolve(node, tag, conflicts),
+            Output::Named(name, pid) => {
+                let mut names = self.names.write().unwrap_or_else(PoisonError::into_inner);
+                match pid {
+                    Some(pid) => names.insert(name, pid),
+                    None => names.remove(&name),
+                };
+            }
+            Output::Done(number, done) => {
+                if let Some(answer) = self.requests.remove(&number) {
+                    // Who asked may have gone on without it.
+                    let _ = answer.send(done);
                 }
             }
         }
@@ -244,7 +294,9 @@ impl Driver {
         self.machine.handle_answer(now(), call, None);
     }
 
-    fn connect(&self, at: Atom) {
+    fn connect(&mut self, at: Atom) {
+        let Entry::Vacant(place) = self.connecting.entry(at.clone()) else { return };
+        place.insert(VecDeque::new());
         let (node, commander) = (self.node.clone(), self.commander.clone());
         let name = Name::of(|| format!("global connects to {at}"));
         task::spawn(self.node.tasks(), name, async move {
@@ -261,8 +313,12 @@ impl Driver {
         let (node, commander) = (self.node.clone(), self.commander.clone());
         let name = Name::of(|| format!("global resolves with {of}"));
         task::spawn(self.node.tasks(), name, async move {
-            let verdicts = resolve(&node, conflicts).await;
+            let verdicts = resolve(&node, &of, conflicts).await;
             let _ = commander.send(Command::Verdicts(of, tag, verdicts));
         });
     }
+}
+
+fn tells_of_loss(message: &Term) -> bool {
+    matches!(message.as_tagged(), Some(("lost_connection" | "remove_connection", _)))
 }

@@ -30,7 +30,7 @@ pub(super) const PREVENTS: i64 = 7;
 pub(super) const VERSIONED_NODES: i64 = 7;
 
 /// How many nodes are known at the most: peers tell us of them.
-const MOST_NODES: usize = 1 << 16;
+pub(super) const MOST_NODES: usize = 1 << 16;
 
 /// What a machine is told when it begins.
 pub(super) struct Setup {

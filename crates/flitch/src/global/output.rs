@@ -2,6 +2,7 @@
 
 use flitch_etf::{Atom, Pid, Term};
 
+use super::machine::MOST_NODES;
 use super::tables::{LockId, Watch};
 use crate::caller::From;
 
@@ -107,7 +108,8 @@ pub(super) fn read_nodes(term: &Term) -> Option<Vec<(Atom, i64)>> {
         (_, Some([node, vsn])) => Some((node.as_atom()?.clone(), vsn.as_integer()?)),
         _ => None,
     };
-    term.as_list().map(|nodes| nodes.iter().filter_map(read).collect())
+    // Each may be dialled for it.
+    term.as_list().map(|nodes| nodes.iter().take(MOST_NODES).filter_map(read).collect())
 }
 
 pub(super) fn nodes_term(nodes: &[(Atom, i64)], vsn: i64) -> Term {

@@ -3,7 +3,7 @@
 //! Source: `global.erl` of kernel, `random_exit_name/3` and what follows it.
 
 use flitch_dist::Control;
-use flitch_etf::{Export, Pid, Term};
+use flitch_etf::{Atom, Export, Pid, Term};
 
 use super::output::{Conflict as Case, Verdict};
 use crate::node::Node;
@@ -37,8 +37,7 @@ impl Conflict {
             Self::Notify => "random_notify_name",
             Self::NotifyAll => "notify_all_name",
         };
-        let (module, function) =
-            (flitch_etf::Atom::from_static("global"), flitch_etf::Atom::from_static(function));
+        let (module, function) = (Atom::from_static("global"), Atom::from_static(function));
         Term::Export(Export { module, function, arity: 3 }.into())
     }
 
@@ -82,10 +81,14 @@ pub(crate) fn resolve_it(node: &Node, arguments: &[Term]) -> Option<Term> {
     Some(Conflict::read(method)?.decide(node, name, one.as_pid()?, other.as_pid()?))
 }
 
-/// Has conflicts decided, each where the process runs that we know.
-pub(super) async fn resolve(node: &Node, cases: Vec<Case>) -> Vec<(Case, Verdict)> {
+/// Has conflicts with `of` decided, each where the process runs that we know. When `of` is gone
+/// nobody waits for verdicts, and no process is to end for a name that it may keep.
+pub(super) async fn resolve(node: &Node, of: &Atom, cases: Vec<Case>) -> Vec<(Case, Verdict)> {
     let mut verdicts = Vec::new();
     for case in cases {
+        if node.peers().link(of).is_none() {
+            break;
+        }
         let verdict = resolve_one(node, &case).await;
         verdicts.push((case, verdict));
     }

@@ -83,7 +83,8 @@ impl Tables {
 
     /// Whether the lock is set now. A holder is watched under `watch`.
     pub(super) fn lock(&mut self, id: &LockId, pid: &Pid, watch: u64) -> (bool, Option<Watch>) {
-        let full = self.locks.len() >= MOST && !self.locks.contains_key(&id.resource);
+        // Those of names are as many at the most: the rest are holders of locks.
+        let full = self.watches.len() >= 2 * MOST;
         if full || !self.can_lock(id) {
             return (false, None);
         }

@@ -1,0 +1,59 @@
+//! `global` of visible nodes, on a network in memory.
+
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
+
+use std::time::Duration;
+
+use flitch::test::Network;
+use flitch::{Node, Term};
+
+async fn visible(network: &Network, name: &str) -> Node {
+    network.node(name).unwrap().visible(true).start().await.unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_name_that_is_given_while_a_node_of_the_cluster_is_still_dialled_reaches_it() {
+    let network = Network::new();
+    let (a, b) = (visible(&network, "a@h").await, visible(&network, "b@h").await);
+    a.connect(b.name()).await.unwrap();
+    a.global().unwrap().sync().await.unwrap();
+    b.global().unwrap().sync().await.unwrap();
+
+    let c = visible(&network, "c@h").await;
+    network.delay(b.name(), c.name(), Duration::from_millis(500));
+    c.connect(a.name()).await.unwrap();
+    let global = c.global().unwrap();
+    global.sync().await.unwrap();
+    assert!(!c.peers_up().contains(b.name()), "b is still to be reached");
+    let worker =
+        c.spawn_process(|mut process| async move { while process.next().await.is_some() {} });
+    global.register(Term::atom("pricing"), worker.pid()).await.unwrap();
+
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    for node in [&a, &b, &c] {
+        let found = node.global().unwrap().whereis(&Term::atom("pricing"));
+        assert_eq!(found.as_ref(), Some(worker.pid()), "at {}", node.name());
+    }
+    for node in [a, b, c] {
+        node.shutdown().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_ends_the_name_server_ends_the_node_and_leaves_no_lock_behind() {
+    let network = Network::new();
+    let (worker, app) = (visible(&network, "worker@h").await, network.beam("app@h").unwrap());
+    let app = app.start().await.unwrap();
+    app.connect(worker.name()).await.unwrap();
+    let server = worker.whereis("global_name_server").unwrap();
+    app.exit(&server, Term::atom("boom")).await.unwrap();
+    let global = app.node().global().unwrap();
+    global.sync().await.unwrap();
+    assert_eq!(worker.whereis("global_name_server").as_ref(), Some(&server), "exits are trapped");
+
+    app.exit(&server, Term::atom("kill")).await.unwrap();
+    worker.stopping().await;
+    app.until_down(worker.name()).await.unwrap();
+    global.register(Term::atom("pricing"), app.pid()).await.unwrap();
+    app.stop().await;
+}
