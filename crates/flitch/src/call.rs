@@ -227,7 +227,11 @@ impl Drop for Call<'_> {
         if let Some(link) = &self.link {
             link.bonds().watching.remove(&self.reference);
         }
-        if let Some(target) = self.target.take().filter(|_| !self.over) {
+        if self.over {
+            return;
+        }
+        let spawned = self.node.calls().forget(&self.reference).map(Target::Pid);
+        if let Some(target) = self.target.take().or(spawned) {
             let from = self.from.clone();
             let reference = self.reference.clone();
             self.signal(&Control::Demonitor { from, target, reference });

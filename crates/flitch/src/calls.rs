@@ -38,7 +38,9 @@ pub(crate) struct Calls {
 struct Waiter {
     outcome: oneshot::Sender<Outcome>,
     /// For a spawn whose pid is wanted before its end.
-    pid: Option<oneshot::Sender<Pid>>,
+    wanted: Option<oneshot::Sender<Pid>>,
+    /// What was spawned, once that is known.
+    spawned: Option<Pid>,
 }
 
 /// A call's place among those that wait, given up when it is dropped.
@@ -73,7 +75,8 @@ impl Calls {
 
     pub(crate) fn wait(&self, reference: Reference) -> Waiting<'_> {
         let (sender, outcome) = oneshot::channel();
-        self.lock().insert(reference.clone(), Waiter { outcome: sender, pid: None });
+        self.lock()
+            .insert(reference.clone(), Waiter { outcome: sender, wanted: None, spawned: None });
         Waiting { calls: self, reference, outcome }
     }
 
@@ -84,12 +87,13 @@ impl Calls {
         reference: Reference,
     ) -> (oneshot::Receiver<Pid>, oneshot::Receiver<Outcome>) {
         let ((outcome, end), (pid, begun)) = (oneshot::channel(), oneshot::channel());
-        self.lock().insert(reference, Waiter { outcome, pid: Some(pid) });
+        self.lock().insert(reference, Waiter { outcome, wanted: Some(pid), spawned: None });
         (begun, end)
     }
 
-    pub(crate) fn forget(&self, reference: &Reference) {
-        self.lock().remove(reference);
+    /// Gives up a call. What it has spawned, if it has, is to be watched no more.
+    pub(crate) fn forget(&self, reference: &Reference) -> Option<Pid> {
+        self.lock().remove(reference)?.spawned
     }
 
     /// Gives a call its outcome, or the outcome back, if the call is none of ours, or gave up:
@@ -140,16 +144,22 @@ impl Calls {
         self.finish(reference, Outcome::NoConnection).is_none()
     }
 
-    /// An answer to a spawn request. A pid means that the end of that process is to come.
-    pub(crate) fn spawned(&self, reference: &Reference, result: &Term) {
+    /// An answer to a spawn request. A pid means that the end of that process is to come; it is
+    /// given back if nobody waits for that any more.
+    pub(crate) fn spawned(&self, reference: &Reference, result: &Term) -> Option<Pid> {
         let Some(pid) = result.as_pid() else {
             self.finish(reference, Outcome::NotSpawned(result.clone()));
-            return;
+            return None;
         };
-        if let Some(waiter) = self.lock().get_mut(reference)
-            && let Some(wanted) = waiter.pid.take()
-        {
-            let _ = wanted.send(pid.clone());
+        match self.lock().get_mut(reference) {
+            Some(waiter) => {
+                waiter.spawned = Some(pid.clone());
+                if let Some(wanted) = waiter.wanted.take() {
+                    let _ = wanted.send(pid.clone());
+                }
+                None
+            }
+            None => Some(pid.clone()),
         }
     }
 }

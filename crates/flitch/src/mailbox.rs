@@ -259,9 +259,7 @@ impl Receiver {
         wanted: impl Fn(&Incoming) -> bool,
     ) -> Option<Incoming> {
         loop {
-            if self.taken.is_empty() {
-                poll_fn(|cx| self.take(cx)).await;
-            }
+            self.ready().await;
             let (incoming, cost) = self.taken.pop_front()?;
             if wanted(&incoming) {
                 self.shared.queued.fetch_sub(cost, Ordering::AcqRel);

@@ -157,7 +157,18 @@ impl Node {
             }
             Control::SpawnRequest(request) => self.deliver_spawn(link, &request, payload),
             Control::SpawnReply { request, result, .. } => {
-                self.calls().spawned(&request, &result);
+                let forgotten = self.calls().spawned(&request, &result);
+                if let (Some(link), Some(pid)) = (link, forgotten)
+                    && pid.node == link.atom
+                {
+                    // The call was given up before it was known what to take back.
+                    let (from, target) = (self.calls().caller().clone(), Target::Pid(pid));
+                    self.push(
+                        link,
+                        &Control::Demonitor { from, target, reference: request },
+                        no_payload,
+                    );
+                }
             }
             // Nothing here has a group leader.
             Control::GroupLeader { .. } => {}

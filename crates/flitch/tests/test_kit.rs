@@ -500,3 +500,63 @@ async fn a_worker_offers_functions_and_calls_those_of_the_app() -> Tested {
     assert_eq!(upper, "A-1");
     Ok(())
 }
+
+/// Says so when it is dropped.
+struct Told(Option<tokio::sync::oneshot::Sender<()>>);
+
+impl Drop for Told {
+    fn drop(&mut self) {
+        if let Some(told) = self.0.take() {
+            let _ = told.send(());
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_function_whose_caller_gave_up_does_not_run_on() -> Tested {
+    let (_network, worker, app) = shop().await;
+    let (given, taken) = std::sync::mpsc::channel();
+    app.node().functions().offer("Elixir.Slow", "run", 0, move |(): ()| {
+        let (told, ended) = tokio::sync::oneshot::channel();
+        let _ = given.send(ended);
+        let told = Told(Some(told));
+        async move {
+            std::future::pending::<()>().await;
+            drop(told);
+            Ok(())
+        }
+    })?;
+    let error = worker.rpc::<Term>(app.name(), "Elixir.Slow", "run", &[], SECOND).await;
+    assert!(error.is_err());
+    tokio::time::timeout(SECOND, taken.recv()?).await??;
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_function_whose_caller_gave_up_before_it_began_does_not_run_on() -> Tested {
+    let (network, worker, app) = shop().await;
+    let (given, taken) = std::sync::mpsc::channel();
+    app.node().functions().offer("Elixir.Slow", "run", 0, move |(): ()| {
+        let (told, ended) = tokio::sync::oneshot::channel();
+        let _ = given.send(ended);
+        let told = Told(Some(told));
+        async move {
+            std::future::pending::<()>().await;
+            drop(told);
+            Ok(())
+        }
+    })?;
+    worker.connect(app.name()).await?;
+    // The answer that it has begun comes behind the time.
+    network.delay(worker.name(), app.name(), SECOND);
+    let error = worker.rpc::<Term>(app.name(), "Elixir.Slow", "run", &[], SECOND / 2).await;
+    assert!(error.is_err());
+    let ended = loop {
+        match taken.try_recv() {
+            Ok(ended) => break ended,
+            Err(_) => tokio::time::sleep(SECOND).await,
+        }
+    };
+    tokio::time::timeout(10 * SECOND, ended).await??;
+    Ok(())
+}

@@ -267,7 +267,11 @@ async fn handle<S: GenServer>(
             }
         },
         Kind::System => {
-            return sys::handle(process, &mut reader, suspended, || server.state());
+            let (then, at) = sys::handle(process, &mut reader, suspended, || server.state());
+            if let Some(at) = at {
+                room(&process.node, &at).await;
+            }
+            return then;
         }
         Kind::Broken => {}
         Kind::Other => server.handle_info(Info::Message(payload)).await,

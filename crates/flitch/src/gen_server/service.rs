@@ -207,7 +207,12 @@ impl<S: Service> Running<S> {
                 }
             },
             Kind::System => {
-                return sys::handle(process, &mut reader, suspended, || self.service.state());
+                let (then, at) =
+                    sys::handle(process, &mut reader, suspended, || self.service.state());
+                if let Some(at) = at {
+                    room(&process.node, &at).await;
+                }
+                return then;
             }
             Kind::Broken => {}
             Kind::Other => self.service.handle_info(Info::Message(payload)).await,

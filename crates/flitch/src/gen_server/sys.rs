@@ -5,7 +5,7 @@
 use std::any::type_name;
 
 use flitch_dist::Payload;
-use flitch_etf::{Limits, Reader, SerError, Term, write_value};
+use flitch_etf::{Atom, Limits, Reader, SerError, Term, write_value};
 use serde::Serialize;
 
 use crate::caller::From;
@@ -30,14 +30,16 @@ pub(super) fn reaches_suspended(incoming: &Incoming) -> bool {
     }
 }
 
-/// Handles one, with the cursor behind its first element.
+/// Handles one, with the cursor behind its first element. Says on which node the answer is read.
 pub(super) fn handle<T: Serialize>(
     process: &Process,
     reader: &mut Reader<'_>,
     suspended: bool,
     state: impl FnOnce() -> T,
-) -> Then {
-    let (Ok(from), Ok(request)) = (From::read(reader), reader.term()) else { return Then::GoOn };
+) -> (Then, Option<Atom>) {
+    let (Ok(from), Ok(request)) = (From::read(reader), reader.term()) else {
+        return (Then::GoOn, None);
+    };
     let then = match request.as_tuple() {
         None if request.is_atom("suspend") => Then::Suspend,
         None if request.is_atom("resume") => Then::Resume,
@@ -54,7 +56,7 @@ pub(super) fn handle<T: Serialize>(
     if let Err(error) = sent {
         tracing::error!(%error, "an answer to a system message cannot be encoded");
     }
-    then
+    (then, Some(from.pid.node))
 }
 
 fn answer<T: Serialize>(
