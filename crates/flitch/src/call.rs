@@ -230,8 +230,8 @@ impl Drop for Call<'_> {
         if self.over {
             return;
         }
-        let spawned = self.node.calls().forget(&self.reference).map(Target::Pid);
-        if let Some(target) = self.target.take().or(spawned) {
+        let spawned = || self.node.calls().forget(&self.reference).map(Target::Pid);
+        if let Some(target) = self.target.take().or_else(spawned) {
             let from = self.from.clone();
             let reference = self.reference.clone();
             self.signal(&Control::Demonitor { from, target, reference });

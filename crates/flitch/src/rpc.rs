@@ -202,7 +202,7 @@ impl Node {
         let reference = self.identity().new_reference();
         let (pid, outcome) = self.calls().wait_for_spawn(reference.clone());
         let (node, at) = (self.clone(), link.atom.clone());
-        let mut pending = Pending { node, at, reference, outcome, target: None };
+        let mut pending = Pending { node, at, reference, outcome };
         match link.live_bonds() {
             Some(mut bonds) => {
                 let caller = self.calls().caller().clone();
@@ -214,10 +214,7 @@ impl Node {
         let (control, bytes) = function.spawned_by(caller, &pending.reference)?;
         self.push_when_room(&link, &control, &bytes).await.map_err(CallError::from)?;
         match pid.await {
-            Ok(pid) => {
-                pending.target = Some(Target::Pid(pid.clone()));
-                Ok(Spawned { pid, pending })
-            }
+            Ok(pid) => Ok(Spawned { pid, pending }),
             Err(_) => match (&mut pending.outcome).await {
                 Ok(Outcome::NotSpawned(reason)) => Err(RpcError::Refused(reason)),
                 _ => Err(CallError::NoConnection.into()),
@@ -243,10 +240,7 @@ impl Spawned {
     /// Waits for the end of the process: its reason, and `noconnection` if the link is lost
     /// before.
     pub async fn ended(mut self) -> Term {
-        let outcome = (&mut self.pending.outcome).await;
-        // There is nothing to take back any more.
-        self.pending.target = None;
-        match outcome {
+        match (&mut self.pending.outcome).await {
             Ok(Outcome::Down(reason)) => reason,
             _ => Term::atom("noconnection"),
         }
@@ -259,16 +253,15 @@ struct Pending {
     at: Atom,
     reference: Reference,
     outcome: oneshot::Receiver<Outcome>,
-    /// Whose monitor is to be taken back, once there is one.
-    target: Option<Target>,
 }
 
 impl Drop for Pending {
     fn drop(&mut self) {
-        self.node.calls().forget(&self.reference);
+        // After its end there is nothing to take back.
+        let spawned = self.node.calls().forget(&self.reference);
         let Some(link) = self.node.peers().link(&self.at) else { return };
         let watched = link.bonds().watching.remove(&self.reference);
-        if let Some(target) = self.target.take().filter(|_| watched.is_some()) {
+        if let Some(target) = spawned.map(Target::Pid).filter(|_| watched.is_some()) {
             let (from, reference) = (self.node.calls().caller().clone(), self.reference.clone());
             self.node.push(&link, &Control::Demonitor { from, target, reference }, no_payload);
         }

@@ -13,10 +13,12 @@ use std::time::Duration;
 use flitch::etf::Limits;
 use flitch::test::{Beam, Missed, Network, Otp};
 use flitch::{
-    CallError, Caller, Cookie, GenServer, Incoming, Info, Node, NodeBuilder, NodeEvent, Pid,
-    Process, RpcError, Stage, Term, term,
+    CallError, Caller, Cookie, GenServer, Incoming, Info, Node, NodeBuilder, NodeEvent, OfferError,
+    Pid, Process, RpcError, Stage, Term, term,
 };
 use serde::{Deserialize, Serialize};
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 type Tested = Result<(), Box<dyn std::error::Error>>;
@@ -502,7 +504,7 @@ async fn a_worker_offers_functions_and_calls_those_of_the_app() -> Tested {
 }
 
 /// Says so when it is dropped.
-struct Told(Option<tokio::sync::oneshot::Sender<()>>);
+struct Told(Option<oneshot::Sender<()>>);
 
 impl Drop for Told {
     fn drop(&mut self) {
@@ -512,13 +514,13 @@ impl Drop for Told {
     }
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_function_whose_caller_gave_up_does_not_run_on() -> Tested {
-    let (_network, worker, app) = shop().await;
-    let (given, taken) = std::sync::mpsc::channel();
+/// Offers `Slow.run()`, which never ends: each run is told of as it begins, and again when it is
+/// dropped.
+fn offer_endless(app: &Beam) -> Result<UnboundedReceiver<oneshot::Receiver<()>>, OfferError> {
+    let (begun, runs) = unbounded_channel();
     app.node().functions().offer("Elixir.Slow", "run", 0, move |(): ()| {
-        let (told, ended) = tokio::sync::oneshot::channel();
-        let _ = given.send(ended);
+        let (told, ended) = oneshot::channel();
+        let _ = begun.send(ended);
         let told = Told(Some(told));
         async move {
             std::future::pending::<()>().await;
@@ -526,37 +528,30 @@ async fn a_function_whose_caller_gave_up_does_not_run_on() -> Tested {
             Ok(())
         }
     })?;
+    Ok(runs)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_function_whose_caller_gave_up_does_not_run_on() -> Tested {
+    let (_network, worker, app) = shop().await;
+    let mut runs = offer_endless(&app)?;
     let error = worker.rpc::<Term>(app.name(), "Elixir.Slow", "run", &[], SECOND).await;
     assert!(error.is_err());
-    tokio::time::timeout(SECOND, taken.recv()?).await??;
+    let ended = runs.recv().await.expect("it began");
+    tokio::time::timeout(SECOND, ended).await??;
     Ok(())
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_function_whose_caller_gave_up_before_it_began_does_not_run_on() -> Tested {
     let (network, worker, app) = shop().await;
-    let (given, taken) = std::sync::mpsc::channel();
-    app.node().functions().offer("Elixir.Slow", "run", 0, move |(): ()| {
-        let (told, ended) = tokio::sync::oneshot::channel();
-        let _ = given.send(ended);
-        let told = Told(Some(told));
-        async move {
-            std::future::pending::<()>().await;
-            drop(told);
-            Ok(())
-        }
-    })?;
+    let mut runs = offer_endless(&app)?;
     worker.connect(app.name()).await?;
     // The answer that it has begun comes behind the time.
     network.delay(worker.name(), app.name(), SECOND);
     let error = worker.rpc::<Term>(app.name(), "Elixir.Slow", "run", &[], SECOND / 2).await;
     assert!(error.is_err());
-    let ended = loop {
-        match taken.try_recv() {
-            Ok(ended) => break ended,
-            Err(_) => tokio::time::sleep(SECOND).await,
-        }
-    };
+    let ended = runs.recv().await.expect("it began");
     tokio::time::timeout(10 * SECOND, ended).await??;
     Ok(())
 }
