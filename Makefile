@@ -2,7 +2,7 @@
 
 CARGO ?= cargo
 
-.PHONY: help setup test docker-test cluster chaos demo bench-codec bench-epmd bench-link bench-idle fuzz loom matrix lint check
+.PHONY: help setup test docker-test cluster chaos demo bench-codec bench-epmd bench bench-large bench-idle fuzz loom matrix lint check
 
 help:
 	@echo "flitch: a node of Rust in a cluster of BEAMs"
@@ -40,8 +40,10 @@ bench-codec: setup ## the codec beside eetf, erltf and a BEAM: times, ratios, al
 bench-epmd: setup ## our epmd beside the stock one: lookups and registrations a second, memory
 	$(CARGO) bench --locked -p flitch-epmd
 
-bench-link: setup ## a node beside a BEAM, both asked by a BEAM: connects, calls, floods; calls beside large messages
+bench: setup ## a node beside a BEAM and a C node on libei, all asked by a BEAM: connects, calls, floods
 	$(CARGO) bench --locked -p integration --bench link
+
+bench-large: ## small calls beside large messages on the same link
 	$(CARGO) bench --locked -p flitch --bench large
 
 bench-idle: setup ## what an idle node and an idle link take of memory

@@ -9,39 +9,74 @@ use flitch_etf::Atom;
 /// A place in the cache: a segment (3 bits) and an index within it.
 pub(crate) const PLACES: usize = 2048;
 
+/// What stands in the places: most of them stay empty for ever.
+#[derive(Debug)]
+struct Places<T> {
+    /// For each place one more than where its content is. Empty until something comes.
+    index: Vec<u16>,
+    contents: Vec<T>,
+}
+
+impl<T> Default for Places<T> {
+    fn default() -> Self {
+        Self { index: Vec::new(), contents: Vec::new() }
+    }
+}
+
+impl<T> Places<T> {
+    fn at(&self, place: usize) -> Option<usize> {
+        usize::from(*self.index.get(place)?).checked_sub(1)
+    }
+
+    fn get(&self, place: usize) -> Option<&T> {
+        self.contents.get(self.at(place)?)
+    }
+
+    fn get_mut(&mut self, place: usize) -> Option<&mut T> {
+        let at = self.at(place)?;
+        self.contents.get_mut(at)
+    }
+
+    fn set(&mut self, place: usize, content: T) {
+        if let Some(there) = self.get_mut(place) {
+            *there = content;
+            return;
+        }
+        self.index.resize(PLACES, 0);
+        if let Some(at) = self.index.get_mut(place) {
+            self.contents.push(content);
+            // No more than there are places.
+            *at = self.contents.len() as u16;
+        }
+    }
+}
+
 /// What the peer has told us.
 #[derive(Debug, Default)]
-pub(crate) struct Told {
-    /// Empty until the first atom comes.
-    places: Vec<Option<Atom>>,
-}
+pub(crate) struct Told(Places<Atom>);
 
 impl Told {
     pub(crate) fn set(&mut self, place: usize, atom: Atom) {
-        self.places.resize(PLACES, None);
-        if let Some(entry) = self.places.get_mut(place) {
-            *entry = Some(atom);
-        }
+        self.0.set(place, atom);
     }
 
     pub(crate) fn get(&self, place: usize) -> Option<&Atom> {
-        self.places.get(place)?.as_ref()
+        self.0.get(place)
     }
 }
 
 /// What we have told the peer.
 #[derive(Debug, Default)]
 pub(crate) struct Telling {
-    /// Empty until the first atom goes.
-    places: Vec<Place>,
+    places: Places<Place>,
     /// The message that is being written.
     message: u64,
 }
 
-#[derive(Clone, Debug, Default)]
+#[derive(Debug)]
 struct Place {
     text: Box<[u8]>,
-    /// The last message that referred to it; 0 for a place where nothing stands yet.
+    /// The last message that referred to it.
     message: u64,
 }
 
@@ -58,7 +93,6 @@ impl Telling {
 
     /// The next message begins.
     pub(crate) fn begin(&mut self) {
-        self.places.resize(PLACES, Place::default());
         self.message += 1;
     }
 
@@ -66,30 +100,20 @@ impl Telling {
     /// of another one.
     pub(crate) fn place(&mut self, text: &[u8], hash: u64) -> Placed {
         let choice = |step: usize| (hash as usize).wrapping_add(step) % PLACES;
-        let stands = |place: &Place| place.message > 0 && *place.text == *text;
-        let known =
-            (0..Self::CHOICE).map(choice).find(|at| self.places.get(*at).is_some_and(stands));
-        if let Some(at) = known {
-            self.refer(at);
-            return Placed { place: at as u16, new: false };
+        for at in (0..Self::CHOICE).map(choice) {
+            if let Some(place) = self.places.get_mut(at).filter(|place| *place.text == *text) {
+                place.message = self.message;
+                return Placed { place: at as u16, new: false };
+            }
         }
-        let age = |at: &usize| self.places.get(*at).map_or(u64::MAX, |place| place.message);
+        let age = |at: &usize| self.places.get(*at).map_or(0, |place| place.message);
         let oldest =
             (0..Self::CHOICE).map(choice).min_by_key(age).filter(|at| age(at) < self.message);
         // All four are this message's own: one further on is not.
         let further = || (Self::CHOICE..PLACES).map(choice).find(|at| age(at) < self.message);
         let at = oldest.or_else(further).unwrap_or_default();
-        if let Some(place) = self.places.get_mut(at) {
-            place.text = text.into();
-        }
-        self.refer(at);
+        self.places.set(at, Place { text: text.into(), message: self.message });
         Placed { place: at as u16, new: true }
-    }
-
-    fn refer(&mut self, at: usize) {
-        if let Some(place) = self.places.get_mut(at) {
-            place.message = self.message;
-        }
     }
 }
 

@@ -58,6 +58,10 @@ impl Sequences {
     /// What a message costs beside its bytes.
     const OVERHEAD: usize = 256;
 
+    /// How much is reserved at least for what the first fragment announces; later some times what
+    /// has come. To grow by less is to copy it all too often.
+    const AHEAD: usize = 1024 * 1024;
+
     pub(crate) fn new(limits: Limits) -> Self {
         Self { unfinished: HashMap::new(), held: 0, limits }
     }
@@ -98,6 +102,11 @@ impl Sequences {
         self.held += bytes.len();
         if self.held > held {
             return Err(LinkError::Unfinished { max: held });
+        }
+        if bytes.len() > begun.bytes.capacity() - begun.bytes.len() {
+            let left = usize::try_from(fragment).unwrap_or(usize::MAX).saturating_mul(FRAGMENT);
+            let ahead = Self::AHEAD.max(begun.bytes.len() * 8);
+            begun.bytes.reserve_exact(left.min(message).min(ahead).max(bytes.len()));
         }
         begun.bytes.extend_from_slice(bytes);
         begun.silent = false;

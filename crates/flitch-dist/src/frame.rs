@@ -23,34 +23,56 @@ pub enum Frame {
 pub struct FrameReader {
     buffer: BytesMut,
     max: usize,
+    /// How much is read at once: what the stream has given lately, and somewhat more.
+    chunk: usize,
+    /// What the buffer held, and could take, when it was given out.
+    offered: Option<(usize, usize)>,
 }
 
 impl FrameReader {
-    /// How much the buffer grows by at least, in bytes.
-    const CHUNK: usize = 64 * 1024;
+    /// A chunk for a peer that says little.
+    const LEAST: usize = 4 * 1024;
+    /// A chunk for one that always has more.
+    const MOST: usize = 128 * 1024;
     /// How much of an announced frame is reserved ahead of its bytes.
     const AHEAD: usize = 1024 * 1024;
 
     /// Refuses frames of more than `max` bytes.
     #[must_use]
     pub fn new(max: usize) -> Self {
-        Self { buffer: BytesMut::new(), max }
+        Self { buffer: BytesMut::new(), max, chunk: Self::LEAST, offered: None }
     }
 
     /// Where the next bytes of the stream are to be appended. There is room for some.
     ///
     /// Memory is taken as bytes arrive: a peer that announces a large frame and sends nothing
-    /// costs at most a megabyte.
+    /// costs at most a megabyte, and one that has fallen silent a few kilobytes.
     pub fn buffer(&mut self) -> &mut BytesMut {
+        self.learn();
+        if self.buffer.is_empty() && self.buffer.capacity() > 4 * self.chunk {
+            self.buffer = BytesMut::new();
+        }
         let missing = self.announced().unwrap_or_default().saturating_sub(self.buffer.len());
-        self.buffer.reserve(missing.clamp(Self::CHUNK / 4, Self::AHEAD).max(self.spare()));
+        self.buffer.reserve(missing.clamp(self.chunk / 4, Self::AHEAD).max(self.spare()));
+        self.offered = Some((self.buffer.len(), self.buffer.capacity()));
         &mut self.buffer
+    }
+
+    /// Takes the measure of the next chunk by what has come.
+    fn learn(&mut self) {
+        let Some((held, capacity)) = self.offered.take() else { return };
+        let came = self.buffer.len().saturating_sub(held);
+        if self.buffer.len() >= capacity {
+            self.chunk = (self.chunk * 4).min(Self::MOST);
+        } else if came < self.chunk / 4 {
+            self.chunk = (self.chunk / 2).max(Self::LEAST);
+        }
     }
 
     /// How many bytes to read at most.
     pub(crate) fn wanted(&self) -> usize {
         match self.announced() {
-            Some(whole) if whole > Self::CHUNK => whole.saturating_sub(self.buffer.len()).max(1),
+            Some(whole) if whole > Self::MOST => whole.saturating_sub(self.buffer.len()).max(1),
             _ => usize::MAX,
         }
     }
@@ -58,7 +80,7 @@ impl FrameReader {
     /// Refills in whole chunks, so that most reads find room without an allocation.
     fn spare(&self) -> usize {
         let free = self.buffer.capacity() - self.buffer.len();
-        if free < Self::CHUNK / 4 { Self::CHUNK } else { 0 }
+        if free < self.chunk / 4 { self.chunk } else { 0 }
     }
 
     /// The bytes of the first frame with its length, if that has arrived.
@@ -72,6 +94,7 @@ impl FrameReader {
     /// # Errors
     /// The peer announced a frame over the limit: the link cannot go on.
     pub fn poll_frame(&mut self) -> Result<Option<Frame>, LinkError> {
+        self.learn();
         let Some(whole) = self.announced() else { return Ok(None) };
         if whole - 4 > self.max {
             return Err(LinkError::FrameTooLarge { length: whole - 4, max: self.max });
@@ -129,6 +152,33 @@ mod tests {
         reader.buffer().extend_from_slice(&(64u32 << 20).to_be_bytes());
         assert_eq!(reader.poll_frame(), Ok(None));
         assert!(reader.buffer().capacity() < 2 << 20);
+    }
+
+    #[test]
+    fn a_peer_that_has_said_much_and_falls_silent_costs_little_again() {
+        let mut reader = FrameReader::new(1 << 20);
+        let mut stream = Vec::new();
+        write_frame(&mut stream, |out| {
+            out.resize(out.len() + 1_000_000, 1);
+            Ok::<_, ()>(())
+        })
+        .unwrap();
+        let mut rest = &stream[..];
+        let mut reads = 0;
+        while !rest.is_empty() {
+            let buffer = reader.buffer();
+            let (now, later) = rest.split_at(rest.len().min(buffer.capacity() - buffer.len()));
+            buffer.extend_from_slice(now);
+            rest = later;
+            reads += 1;
+            let _ = frames(&mut reader);
+        }
+        assert!(reads < 30, "{reads} reads of one megabyte");
+        for _ in 0..10 {
+            reader.buffer().extend_from_slice(&[0; 4]);
+            assert_eq!(frames(&mut reader), [Frame::Tick]);
+        }
+        assert!(reader.buffer().capacity() <= 16 * 1024, "{}", reader.buffer.capacity());
     }
 
     proptest! {

@@ -148,6 +148,13 @@ impl Outbound {
         self.out.extend_from_slice(&[0; 4]);
     }
 
+    /// Lets go of the memory of an empty buffer: nothing has gone for a while.
+    pub fn release(&mut self) {
+        if self.out.is_empty() {
+            self.out = Vec::new();
+        }
+    }
+
     /// Gives the bytes that are to be written next, in exchange for an empty buffer, whose memory
     /// is used again. There may be more then.
     pub fn take(&mut self, spare: Vec<u8>) -> Vec<u8> {

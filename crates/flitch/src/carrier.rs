@@ -1,7 +1,10 @@
 //! The only owner of a peer's stream: reads, writes, ticks.
 
+use std::future::poll_fn;
 use std::io;
+use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::task::Poll;
 use std::time::Duration;
 
 use bytes::BufMut;
@@ -10,7 +13,7 @@ use flitch_handshake::Established;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
-use tokio::time::{Instant, sleep_until, timeout, timeout_at};
+use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::connect_error::ConnectError;
 use crate::node::{Node, Settings};
@@ -18,8 +21,8 @@ use crate::peer_link::{CloseReason, PeerLink};
 use crate::peers::Verdict;
 use crate::task::{self, Name};
 
-/// How much memory the writer keeps between writes.
-const KEEP: usize = 256 * 1024;
+/// How much memory the writer keeps between writes, until there is a pause.
+const KEEP: usize = 1024 * 1024;
 
 /// How long a peer may take nothing before servers stop waiting for it.
 const STALLED: Duration = Duration::from_secs(1);
@@ -139,8 +142,8 @@ async fn read(
     inbound: &mut Inbound,
     clock: &Clock,
 ) -> CloseReason {
-    let mut turn = 0u64;
-    let mut sweep = Instant::now();
+    let mut at_once = 0;
+    let mut sweep = pin!(sleep_until(Instant::now()));
     loop {
         loop {
             match inbound.poll_signal() {
@@ -151,30 +154,47 @@ async fn read(
                 Err(error) => return CloseReason::Protocol(error),
             }
         }
+        if at_once == TURNS {
+            at_once = 0;
+            // A peer that talks all the time must not keep us from talking.
+            tokio::task::yield_now().await;
+        }
         let unfinished = inbound.is_unfinished();
         let wanted = inbound.wanted();
         let mut room = inbound.buffer().limit(wanted);
-        let read = stream.read_buf(&mut room);
-        let read = if unfinished { timeout_at(sweep, read).await } else { Ok(read.await) };
+        let read = tokio::select! {
+            biased;
+            read = until_pending(&mut at_once, stream.read_buf(&mut room)) => Some(read),
+            () = &mut sweep, if unfinished => None,
+        };
         match read {
-            Ok(Ok(0)) => return CloseReason::Closed,
-            Ok(Ok(count)) => node.count_in(link, count, clock.received()),
-            Ok(Err(error)) => return broken(&error),
+            Some(Ok(0)) => return CloseReason::Closed,
+            Some(Ok(count)) => node.count_in(link, count, clock.received()),
+            Some(Err(error)) => return broken(&error),
             // Whoever sends nothing of its message for so long has died half-way.
-            Err(_) => {
+            None => {
                 let given_up = inbound.sweep();
                 if given_up > 0 {
                     tracing::warn!(peer = %link.name, given_up, "large messages were never ended");
                 }
-                sweep = after(Instant::now(), clock.ticktime);
+                sweep.as_mut().reset(after(Instant::now(), clock.ticktime));
             }
         }
-        turn += 1;
-        if turn.is_multiple_of(TURNS) {
-            // A peer that talks all the time must not keep us from talking.
-            tokio::task::yield_now().await;
-        }
     }
+}
+
+/// Counts what is done without a wait in between.
+async fn until_pending<R>(at_once: &mut u64, work: impl Future<Output = R>) -> R {
+    let mut work = pin!(work);
+    *at_once += 1;
+    poll_fn(|cx| {
+        let polled = work.as_mut().poll(cx);
+        if polled.is_pending() {
+            *at_once = 0;
+        }
+        polled
+    })
+    .await
 }
 
 async fn write(
@@ -183,20 +203,30 @@ async fn write(
     stream: &mut (impl AsyncWrite + Unpin),
     clock: &Clock,
 ) -> CloseReason {
+    // One timer for as long as nothing is due, however much is written meanwhile.
+    let mut due = pin!(clock.due());
     let mut spare = Vec::new();
     loop {
         let bytes = tokio::select! {
-            bytes = link.outbox.next(std::mem::take(&mut spare)) => bytes,
-            due = clock.due() => match due {
+            biased;
+            reason = &mut due => match reason {
                 Some(reason) => return reason,
                 None => {
+                    // Nothing went for a while: the spare buffer is let go of, and the other one.
                     link.outbox.push_tick();
+                    due.set(clock.due());
                     continue;
                 }
             },
+            bytes = link.outbox.next(std::mem::take(&mut spare)) => bytes,
         };
         let Some(bytes) = bytes else { return CloseReason::Closed };
-        if let Err(reason) = write_out(node, link, stream, &bytes, clock).await {
+        let mut writing = Writing { node, link, stream, bytes: &bytes };
+        let written = match writing.write_now().await {
+            Ok(false) => writing.write_rest(clock).await,
+            done => done.map(drop),
+        };
+        if let Err(reason) = written {
             return reason;
         }
         clock.sent();
@@ -204,45 +234,69 @@ async fn write(
     }
 }
 
-/// Writes everything, watching meanwhile that the peer says something, and takes something: one
-/// that reads nothing for the whole `net_ticktime` has not seen our ticks either.
-async fn write_out(
-    node: &Node,
-    link: &PeerLink,
-    stream: &mut (impl AsyncWrite + Unpin),
-    mut bytes: &[u8],
-    clock: &Clock,
-) -> Result<(), CloseReason> {
-    let mut progress = Instant::now();
-    while !bytes.is_empty() {
-        let patience = if link.outbox.is_stalled() { clock.ticktime } else { STALLED };
-        let written = tokio::select! {
-            written = stream.write(bytes) => written,
-            // What is being written stands for a tick.
-            due = clock.due() => match due {
-                Some(reason) => return Err(reason),
-                None => continue,
-            },
-            () = sleep_until(after(progress, patience)) => {
-                if link.outbox.is_stalled() {
-                    return Err(CloseReason::Stalled(clock.ticktime));
+/// Bytes on their way into the stream.
+struct Writing<'a, W> {
+    node: &'a Node,
+    link: &'a PeerLink,
+    stream: &'a mut W,
+    bytes: &'a [u8],
+}
+
+impl<W: AsyncWrite + Unpin> Writing<'_, W> {
+    /// Writes what the stream takes at once, which is most often all: no clock is looked at then.
+    /// Says whether that was all.
+    async fn write_now(&mut self) -> Result<bool, CloseReason> {
+        poll_fn(|cx| {
+            while !self.bytes.is_empty() {
+                match Pin::new(&mut *self.stream).poll_write(cx, self.bytes) {
+                    Poll::Ready(written) => self.written(written)?,
+                    Poll::Pending => return Poll::Ready(Ok(false)),
                 }
-                link.outbox.set_stalled(true);
-                continue;
             }
-        };
+            Poll::Ready(Ok(true))
+        })
+        .await
+    }
+
+    /// Writes the rest, watching meanwhile that the peer says something, and takes something: one
+    /// that reads nothing for the whole `net_ticktime` has not seen our ticks either.
+    async fn write_rest(&mut self, clock: &Clock) -> Result<(), CloseReason> {
+        let outbox = &self.link.outbox;
+        let mut progress = Instant::now();
+        while !self.bytes.is_empty() {
+            let patience = if outbox.is_stalled() { clock.ticktime } else { STALLED };
+            tokio::select! {
+                written = self.stream.write(self.bytes) => {
+                    self.written(written)?;
+                    progress = Instant::now();
+                    outbox.set_stalled(false);
+                }
+                // What is being written stands for a tick.
+                due = clock.due() => if let Some(reason) = due {
+                    return Err(reason);
+                },
+                () = sleep_until(after(progress, patience)) => {
+                    if outbox.is_stalled() {
+                        return Err(CloseReason::Stalled(clock.ticktime));
+                    }
+                    outbox.set_stalled(true);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn written(&mut self, written: io::Result<usize>) -> Result<(), CloseReason> {
         match written {
-            Ok(0) => return Err(CloseReason::Closed),
+            Ok(0) => Err(CloseReason::Closed),
             Ok(count) => {
-                node.count_out(link, count);
-                bytes = bytes.get(count..).unwrap_or_default();
-                progress = Instant::now();
-                link.outbox.set_stalled(false);
+                self.node.count_out(self.link, count);
+                self.bytes = self.bytes.get(count..).unwrap_or_default();
+                Ok(())
             }
-            Err(error) => return Err(broken(&error)),
+            Err(error) => Err(broken(&error)),
         }
     }
-    Ok(())
 }
 
 /// A wait that the clock cannot express is as good as none that ends.

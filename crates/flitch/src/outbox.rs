@@ -182,7 +182,10 @@ impl Outbox {
 
     /// Appends a tick.
     pub(crate) fn push_tick(&self) {
-        self.lock().outbound.send_tick();
+        let mut state = self.lock();
+        state.outbound.release();
+        state.outbound.send_tick();
+        drop(state);
         self.filled.notify_one();
     }
 
