@@ -36,16 +36,34 @@ fn a_hidden_node_never_disturbs_global() {
 }
 
 #[test]
-fn a_visible_node_lives_among_visible_ones_and_leaves_their_names_alone() {
+fn a_visible_node_is_one_of_the_cluster_and_leaves_its_names_alone() {
     let cluster = Cluster::new();
     let worker = cluster.flitch("worker").args(&["--visible"]).start();
     let (a, b) = (cluster.elixir("a").start(), cluster.elixir("b").start());
-    a.expect(&format!("Node.connect({})", worker.atom()), "true");
-    a.expect(&format!("Node.connect({})", b.atom()), "true");
     a.expect(":global.register_name(:desk, self())", ":yes");
-    b.expect_soon(":global.whereis_name(:desk) |> is_pid", "true");
-    a.expect(&format!("{} in Node.list()", worker.atom()), "true");
+    a.expect(&format!("Node.connect({})", worker.atom()), "true");
+    // Who connects to it is connected to all that it is connected to.
+    b.expect(&format!("Node.connect({})", worker.atom()), "true");
+    for (beam, other) in [(&a, &b), (&b, &a)] {
+        let list = format!("[{}, {}]", other.atom(), worker.atom());
+        beam.expect_soon("Enum.sort(Node.list())", &list);
+        beam.expect(":global.sync()", ":ok");
+        beam.expect("node(:global.whereis_name(:desk))", &a.atom());
+        beam.expect("Node.list(:hidden)", "[]");
+    }
+    b.expect(":global.register_name(:till, self())", ":yes");
+    a.expect("node(:global.whereis_name(:till))", &b.atom());
+    b.expect(":global.trans({:job, self()}, fn -> :done end)", ":done");
     a.expect(&format!("GenServer.call({}, :ping)", worker.server()), ":pong");
+    worker.stop();
+    for (beam, other) in [(&a, &b), (&b, &a)] {
+        beam.expect_soon("Node.list()", &format!("[{}]", other.atom()));
+        beam.expect(":global.sync()", ":ok");
+        beam.expect("Enum.sort(:global.registered_names())", "[:desk, :till]");
+        let log = beam.log();
+        let wrong = ["unexpected message", "failed to connect", "out of sync"];
+        assert!(!wrong.iter().any(|wrong| log.contains(wrong)), "{log}");
+    }
 }
 
 #[test]

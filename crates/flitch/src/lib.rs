@@ -68,6 +68,7 @@ mod task;
 #[cfg(feature = "test-kit")]
 pub mod test;
 mod throttle;
+mod weight;
 
 pub use builder::NodeBuilder;
 pub use call::CallError;

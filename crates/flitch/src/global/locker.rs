@@ -2,9 +2,10 @@
 //! that has just connected, and holds it while their names are put together.
 //!
 //! Source: `global.erl` of kernel, `the_locker`. There it is a process of its own that receives
-//! selectively; here it is a queue that is looked through by state.
+//! selectively. Here what it is told counts at once, but for what its state keeps it from: of that
+//! the last word of each node is kept, however many there are.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::{Duration, Instant};
 
 use flitch_etf::{Atom, Pid, Term};
@@ -17,9 +18,14 @@ use super::tables::LockId;
 /// Nodes that want to be one partition with us, and where the negotiation with one of them is.
 #[derive(Default)]
 pub(super) struct Locker {
-    queue: VecDeque<Letter>,
+    /// What other lockers say, one word of each at the most.
+    lock_sets: VecDeque<LockSet>,
+    /// That the negotiation under way is over.
+    over: Option<(Atom, i64, Vec<Output>)>,
+    /// Those who have become known since we have looked, and those who have ceased to be.
+    changes: BTreeMap<Atom, bool>,
     others: Vec<Other>,
-    known: Vec<Atom>,
+    known: BTreeSet<Atom>,
     just_synced: bool,
     state: State,
     wake: Option<Instant>,
@@ -32,14 +38,22 @@ pub(super) enum Letter {
     /// The negotiation of this number is over, well or not. The outputs come before the lock is
     /// released.
     Cancel(Atom, i64, Vec<Output>),
-    /// The other locker has the lock on its side, or has not. Older ones give no number.
-    LockSet {
-        pid: Pid,
-        set: bool,
-        tag: Option<i64>,
-    },
+    LockSet(LockSet),
     Known(Vec<Atom>),
     Unknown(Atom),
+}
+
+/// The other locker has the lock on its side, or has not. Older ones give no number.
+pub(super) struct LockSet {
+    pub(super) pid: Pid,
+    pub(super) set: bool,
+    pub(super) tag: Option<i64>,
+}
+
+/// What is to be looked at next.
+enum Next {
+    LockSet(LockSet),
+    Over(Atom, i64, Vec<Output>),
 }
 
 /// Another locker.
@@ -85,7 +99,43 @@ enum Step {
 
 impl Locker {
     pub(super) fn tell(&mut self, letter: Letter) {
-        self.queue.push_back(letter);
+        match letter {
+            Letter::Other(other) => {
+                self.others.retain(|it| it.pid.node != other.pid.node);
+                self.others.push(other);
+            }
+            Letter::Cancel(node, tag, last) if self.is_about(&node, tag) => {
+                self.over.get_or_insert((node, tag, last));
+            }
+            Letter::Cancel(node, tag, _) => self.forget(&node, tag),
+            Letter::LockSet(said) => {
+                let earlier = self.lock_sets.iter_mut().find(|it| it.pid.node == said.pid.node);
+                match earlier {
+                    Some(earlier) => *earlier = said,
+                    None => self.lock_sets.push_back(said),
+                }
+            }
+            Letter::Known(nodes) => {
+                self.changes.extend(nodes.into_iter().map(|node| (node, true)));
+            }
+            Letter::Unknown(node) => {
+                self.lock_sets.retain(|it| it.pid.node != node);
+                match self.known.contains(&node) {
+                    true => self.changes.insert(node, false),
+                    false => self.changes.remove(&node),
+                };
+            }
+        }
+    }
+
+    /// Whether this is the negotiation under way.
+    fn is_about(&self, of: &Atom, its: i64) -> bool {
+        match &self.state {
+            State::Idle => false,
+            State::Locking(locking) => locking.other.pid.node == *of && locking.other.tag == its,
+            State::Waiting { other, .. } => other.pid.node == *of && other.tag == its,
+            State::Holding { node, tag, .. } => node == of && *tag == its,
+        }
     }
 
     pub(super) fn answered(&mut self, call: u64, answer: Option<&Term>) -> bool {
@@ -99,6 +149,13 @@ impl Locker {
         self.wake
     }
 
+    /// How much it keeps of what it was told.
+    #[cfg(test)]
+    pub(super) fn kept(&self) -> usize {
+        let Self { lock_sets, over, changes, others, .. } = self;
+        lock_sets.len() + usize::from(over.is_some()) + changes.len() + others.len()
+    }
+
     fn find(&self, node: &Atom) -> Option<&Other> {
         self.others.iter().find(|other| other.pid.node == *node)
     }
@@ -107,34 +164,31 @@ impl Locker {
         self.others.retain(|other| other.pid.node != *node || other.tag != tag);
     }
 
-    /// Letters about known nodes, wherever they are in the queue.
     fn update_known(&mut self) {
-        for letter in std::mem::take(&mut self.queue) {
-            match letter {
-                Letter::Known(nodes) => self.known.extend(nodes),
-                Letter::Unknown(node) => self.known.retain(|known| *known != node),
-                other => self.queue.push_back(other),
-            }
+        for (node, known) in std::mem::take(&mut self.changes) {
+            match known {
+                true => self.known.insert(node),
+                false => self.known.remove(&node),
+            };
         }
     }
 
-    /// The first letter that the state waits for.
-    fn next_letter(&mut self) -> Option<Letter> {
-        let wanted = |letter: &Letter| match (&self.state, letter) {
-            (State::Idle, _) => true,
-            (State::Waiting { other, .. }, Letter::LockSet { pid, .. }) => {
-                pid.node == other.pid.node
+    /// The first of what the state waits for.
+    fn next(&mut self) -> Option<Next> {
+        if let Some((node, tag, last)) = self.over.take() {
+            return Some(Next::Over(node, tag, last));
+        }
+        let at = match &self.state {
+            State::Idle => {
+                self.update_known();
+                0
             }
-            (State::Waiting { other, .. }, Letter::Cancel(node, tag, _)) => {
-                *node == other.pid.node && *tag == other.tag
+            State::Waiting { other, .. } => {
+                self.lock_sets.iter().position(|it| it.pid.node == other.pid.node)?
             }
-            (State::Holding { node, tag, .. }, Letter::Cancel(of, its, _)) => {
-                of == node && its == tag
-            }
-            _ => false,
+            State::Locking(_) | State::Holding { .. } => return None,
         };
-        let at = self.queue.iter().position(wanted)?;
-        self.queue.remove(at)
+        self.lock_sets.remove(at).map(Next::LockSet)
     }
 
     /// How long others have to reach us first. It has to be some time, or nobody else in our
@@ -160,9 +214,9 @@ impl Machine {
                     return moved;
                 }
                 self.go_on_locking();
-            } else if let Some(letter) = self.locker.next_letter() {
+            } else if let Some(next) = self.locker.next() {
                 self.locker.wake = None;
-                self.handle_letter(letter);
+                self.handle_next(next);
             } else {
                 break;
             }
@@ -193,10 +247,10 @@ impl Machine {
         }
     }
 
-    fn handle_letter(&mut self, letter: Letter) {
-        match (std::mem::take(&mut self.locker.state), letter) {
-            (State::Idle, letter) => self.handle_letter_idle(letter),
-            (State::Waiting { other, id, nodes }, Letter::LockSet { set, tag, .. }) => {
+    fn handle_next(&mut self, next: Next) {
+        match (std::mem::take(&mut self.locker.state), next) {
+            (State::Idle, Next::LockSet(said)) => self.lock_set_idle(&said),
+            (State::Waiting { other, id, nodes }, Next::LockSet(LockSet { set, tag, .. })) => {
                 if tag.is_some_and(|tag| tag != other.tag) {
                     self.locker.state = State::Waiting { other, id, nodes };
                 } else if set {
@@ -207,30 +261,26 @@ impl Machine {
             }
             (
                 State::Waiting { id, nodes, .. } | State::Holding { id, nodes, .. },
-                Letter::Cancel(node, tag, last),
+                Next::Over(node, tag, last),
             ) => {
                 self.out.extend(last);
                 self.release_global(&id, &nodes);
                 self.locker.forget(&node, tag);
             }
+            (State::Idle, Next::Over(node, tag, _)) => self.locker.forget(&node, tag),
             (state, _) => self.locker.state = state,
         }
     }
 
-    fn handle_letter_idle(&mut self, letter: Letter) {
-        match letter {
-            Letter::Other(other) => self.locker.others.push(other),
-            Letter::Cancel(node, tag, _) => self.locker.forget(&node, tag),
-            Letter::Known(nodes) => self.locker.known.extend(nodes),
-            Letter::Unknown(node) => self.locker.known.retain(|known| *known != node),
-            Letter::LockSet { set: false, .. } => {}
-            Letter::LockSet { pid, tag, .. } => {
-                let other = self.locker.find(&pid.node).cloned();
-                match other.filter(|other| tag.is_none_or(|tag| tag == other.tag)) {
-                    Some(other) => self.begin_locking(other, true),
-                    None => self.send_lock_set(&pid.node, None, false),
-                }
-            }
+    /// Another locker has its side, and asks for ours.
+    fn lock_set_idle(&mut self, said: &LockSet) {
+        if !said.set {
+            return;
+        }
+        let other = self.locker.find(&said.pid.node).cloned();
+        match other.filter(|other| said.tag.is_none_or(|tag| tag == other.tag)) {
+            Some(other) => self.begin_locking(other, true),
+            None => self.send_lock_set(&said.pid.node, None, false),
         }
     }
 
@@ -319,7 +369,7 @@ impl Machine {
         self.lock_is_set(&node, tag, id);
     }
 
-    fn send_lock_set(&mut self, to: &Atom, tag: Option<&Term>, set: bool) {
+    pub(super) fn send_lock_set(&mut self, to: &Atom, tag: Option<&Term>, set: bool) {
         let known: Vec<_> = self.locker.known.iter().map(|node| (node.clone(), 0)).collect();
         let mut message = vec![
             Term::atom("lock_set"),

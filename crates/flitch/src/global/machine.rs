@@ -17,8 +17,9 @@ use super::output::{Op, Output, Refusal, nodes_term};
 use super::partition::Lost;
 use super::registrar::Registrar;
 use super::session::Session;
-use super::tables::{LockId, Name, Tables, Watch};
+use super::tables::{LockId, Tables, Watch};
 use crate::caller::From;
+use crate::weight::detached;
 
 /// The version that we speak.
 pub(super) const VSN: i64 = 8;
@@ -30,7 +31,9 @@ pub(super) const PREVENTS: i64 = 7;
 pub(super) const VERSIONED_NODES: i64 = 7;
 
 /// How many nodes are known at the most: peers tell us of them.
-pub(super) const MOST_NODES: usize = 1 << 16;
+pub(super) const MOST_NODES: usize = 1 << 12;
+/// How many callers may wait until names are put together: a peer that never does it keeps them.
+const MOST_SYNCERS: usize = 1 << 10;
 
 /// What a machine is told when it begins.
 pub(super) struct Setup {
@@ -145,6 +148,8 @@ impl Machine {
     pub(super) fn handle_node_up(&mut self, now: Instant, node: &Atom) {
         self.now = now;
         self.up.insert(node.clone());
+        // That was another connection.
+        self.removing.remove(node);
         self.is_back(node);
         self.begin_session(node);
         self.run();
@@ -244,6 +249,11 @@ impl Machine {
         let nodes = request.as_tagged().and_then(|(_, rest)| rest.first()?.as_list());
         let nodes = nodes.unwrap_or_default().iter().filter_map(Term::as_atom).cloned();
         let waiting = nodes.filter(|node| self.is_unsynced(node)).collect();
+        if self.syncers.len() >= MOST_SYNCERS {
+            let busy = (Term::atom("error"), Term::atom("system_limit"));
+            return self.out.push_back(Output::Reply(from, busy.into()));
+        }
+        let from = From { pid: from.pid, tag: detached(&from.tag) };
         self.syncers.push(Syncer { who: Waiter::Peer(from), waiting });
         self.finish_syncers();
     }
@@ -314,12 +324,14 @@ impl Machine {
 
     pub(super) fn insert(&mut self, name: &Term, pid: &Pid, method: &Term, keep: bool) {
         let watch = self.next_number();
-        let entry = Name { pid: pid.clone(), method: method.clone(), watch };
-        for watched in self.tables.insert(name, entry, keep) {
+        for watched in self.tables.insert(name, (pid, method), watch, keep) {
             self.watch(Some(watched));
         }
-        let now = self.tables.names.get(name).map(|entry| entry.pid.clone());
-        self.out.push_back(Output::Named(name.clone(), now));
+        let now = match self.tables.names.get_key_value(name) {
+            Some((name, entry)) => Output::Named(name.clone(), Some(entry.pid.clone())),
+            None => Output::Named(name.clone(), None),
+        };
+        self.out.push_back(now);
     }
 
     pub(super) fn remove(&mut self, name: &Term) {
@@ -343,8 +355,10 @@ impl Machine {
     }
 
     pub(super) fn is_synced_with(&mut self, node: &Atom) {
-        self.synced.insert(node.clone());
-        self.syncers_lost(node);
+        if self.up.contains(node) {
+            self.synced.insert(node.clone());
+            self.syncers_lost(node);
+        }
     }
 
     /// Nobody has to wait for this node any more.

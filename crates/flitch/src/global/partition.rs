@@ -17,16 +17,33 @@ use super::output::Output;
 /// this time, and nobody has to be warned; when only the connection between it and us is lost, its
 /// own word counts first: it is us who are parted from the cluster then, and not it.
 const OTHERS_FIRST: Duration = Duration::from_secs(1);
+/// How long it may take until others tell us of a node that takes itself for one of us.
+const NEWS: Duration = Duration::from_secs(5);
 /// How long it is remembered that a loss was told of.
 const REMEMBERED: Duration = Duration::from_secs(3600);
-/// How many losses are remembered.
-const MOST: usize = 1 << 16;
+/// How many losses are remembered: of each pair of 128 nodes one.
+pub(super) const MOST_TOLD: usize = 1 << 14;
+/// How many losses of ours wait to be told of.
+const MOST_OURS: usize = 1 << 10;
 
 /// Losses that were told of: who lost whom, in which life, the how-manieth it was.
 #[derive(Default)]
 pub(super) struct Lost {
-    told: HashMap<(Atom, Atom), (Term, i64, Instant)>,
+    told: HashMap<(Atom, Atom), (i64, i64, Instant)>,
+    /// When the first of those may be forgotten.
+    sweep: Option<Instant>,
     ours: Vec<Loss>,
+}
+
+/// What somebody tells of a loss.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum News {
+    Old,
+    /// Others are to hear it from us too.
+    Fresh,
+    /// It counts, and there is no room to remember it. Two nodes that both told it on would go on
+    /// telling one another.
+    Untold,
 }
 
 /// What we have lost, when the others are told, and who of them has been there all the time. A node
@@ -39,28 +56,30 @@ struct Loss {
 
 impl Lost {
     pub(super) fn expiry(&self) -> Option<Instant> {
-        let told = self.told.values().map(|(.., until)| *until);
-        told.chain(self.ours.iter().map(|loss| loss.due)).min()
+        self.ours.iter().map(|loss| loss.due).chain(self.sweep).min()
     }
 
     pub(super) fn expire(&mut self, now: Instant) {
-        self.told.retain(|_, (.., until)| *until > now);
+        if self.sweep.is_some_and(|sweep| sweep <= now) {
+            self.told.retain(|_, (.., until)| *until > now);
+            self.sweep = self.told.values().map(|(.., until)| *until).min();
+        }
     }
 
     pub(super) fn forget_ours(&mut self) {
         self.ours.clear();
     }
 
-    /// Whether this is news.
-    fn note(&mut self, pair: (Atom, Atom), life: &Term, number: i64, now: Instant) -> bool {
-        let old = self.told.get(&pair);
-        if old.is_some_and(|(of, last, _)| of == life && number <= *last) {
-            return false;
+    fn note(&mut self, pair: (Atom, Atom), life: i64, number: i64, now: Instant) -> News {
+        match self.told.get(&pair) {
+            Some((of, last, _)) if *of == life && number <= *last => return News::Old,
+            None if self.told.len() >= MOST_TOLD => return News::Untold,
+            _ => {}
         }
-        if old.is_some() || self.told.len() < MOST {
-            self.told.insert(pair, (life.clone(), number, now + REMEMBERED));
-        }
-        true
+        let until = now + REMEMBERED;
+        self.told.insert(pair, (life, number, until));
+        self.sweep.get_or_insert(until);
+        News::Fresh
     }
 }
 
@@ -92,7 +111,8 @@ impl Machine {
         match message.as_tagged()? {
             ("lost_connection", [node, life, number, lost]) => {
                 let (node, lost) = (node.as_atom()?, lost.as_atom()?);
-                self.lost_connection(node, life, number.as_integer()?, lost, message);
+                let (life, number) = (life.as_integer()?, number.as_integer()?);
+                self.lost_connection(node, (life, number), lost, message);
             }
             ("remove_connection", [node]) => {
                 let node = node.as_atom()?;
@@ -111,20 +131,17 @@ impl Machine {
         Some(())
     }
 
-    fn lost_connection(
-        &mut self,
-        node: &Atom,
-        life: &Term,
-        number: i64,
-        lost: &Atom,
-        message: &Term,
-    ) {
-        let pair = (node.clone(), lost.clone());
-        if !self.prevent || !self.lost.note(pair, life, number, self.now) {
+    fn lost_connection(&mut self, node: &Atom, which: (i64, i64), lost: &Atom, message: &Term) {
+        if !self.prevent {
             return;
         }
-        // Some may not have heard it from the one who has lost the connection.
-        self.tell_partition(message, node);
+        let (life, number) = which;
+        match self.lost.note((node.clone(), lost.clone()), life, number, self.now) {
+            News::Old => return,
+            // Some may not have heard it from the one who has lost the connection.
+            News::Fresh => self.tell_partition(message, node),
+            News::Untold => tracing::error!("`global` is told of too many lost connections"),
+        }
         // If it is us who was lost, all others let us go, and we have to let go only this one.
         let gone = if *lost == self.us { node } else { lost };
         if !self.is_one_of_us(gone) {
@@ -154,8 +171,13 @@ impl Machine {
             Parting::Lost => {
                 if !self.removing.remove(node) && self.prevent {
                     let others = self.partition_without(node);
-                    let due = self.now + OTHERS_FIRST;
+                    self.lost.ours.retain(|loss| loss.node != *node);
+                    let full = self.lost.ours.len() >= MOST_OURS;
+                    let due = if full { self.now } else { self.now + OTHERS_FIRST };
                     self.lost.ours.push(Loss { due, node: node.clone(), others });
+                    if full {
+                        self.tell_losses();
+                    }
                 }
             }
         }
@@ -173,12 +195,33 @@ impl Machine {
             std::mem::take(&mut self.lost.ours).into_iter().partition(|loss| loss.due <= now);
         self.lost.ours = later;
         for Loss { node, others, .. } in due {
+            let up = self.up.contains(&node);
+            if up && (self.known.contains_key(&node) || self.sessions.contains_key(&node)) {
+                continue;
+            }
             let number = self.next_number() as i64;
             let tag = Term::atom("lost_connection");
-            let message = Term::from((tag, self.us.clone(), self.life, number, node));
+            let message =
+                Term::from((tag, self.us.clone(), self.life, number, Term::from(node.clone())));
             for other in others {
                 self.send(&other, message.clone());
             }
+            if up {
+                tracing::warn!(%node, "`global` disconnects one that it has missed the news of");
+                self.out.push_back(Output::Disconnect(node.clone()));
+                self.part(&node, Parting::Removed);
+            }
+        }
+    }
+
+    /// A node takes us for one of its partition, so others know it and are about to tell us. They
+    /// have told us already if it was in the life of an earlier connection, the end of which we learn
+    /// after that: then we have lost what they have told, nobody tells it again, and it begins anew.
+    pub(super) fn expect_news_of(&mut self, node: &Atom) {
+        if self.prevent && self.up.contains(node) && !self.known.contains_key(node) {
+            let (due, others) = (self.now + NEWS, self.partition_without(node));
+            self.is_back(node);
+            self.lost.ours.push(Loss { due, node: node.clone(), others });
         }
     }
 

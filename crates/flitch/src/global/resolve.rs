@@ -4,13 +4,17 @@
 
 use flitch_dist::Control;
 use flitch_etf::{Atom, Export, Pid, Term};
+use futures_util::{StreamExt, future, stream};
 
 use super::output::{Conflict as Case, Verdict};
 use crate::node::Node;
 use crate::process::ExitReason;
+use crate::task::{self, Name};
 
 /// How long another node may take to decide.
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(10);
+/// How many names are decided at once.
+const AT_ONCE: usize = 256;
 
 /// What happens when two partitions become one and each has a process under a name. As between
 /// functions of Erlang's `global` module, "the lesser" is the process on the node whose name comes
@@ -55,12 +59,15 @@ impl Conflict {
         match self {
             Self::Exit => {
                 tracing::info!(?name, pid = %greater, "a name is taken twice: this one is ended");
-                node.exit(greater, &ExitReason(Term::atom("kill")));
+                let pid = greater.clone();
+                reaching(node, greater, move |node| {
+                    node.exit(&pid, &ExitReason(Term::atom("kill")));
+                });
             }
-            Self::Notify => tell(node, greater, &Term::from((tag, name.clone()))),
+            Self::Notify => tell(node, greater, Term::from((tag, name.clone()))),
             Self::NotifyAll => {
                 for (to, about) in [(one, other), (other, one)] {
-                    tell(node, to, &Term::from((tag.clone(), name.clone(), about.clone())));
+                    tell(node, to, Term::from((tag.clone(), name.clone(), about.clone())));
                 }
                 return Term::atom("none");
             }
@@ -69,9 +76,28 @@ impl Conflict {
     }
 }
 
-fn tell(node: &Node, to: &Pid, message: &Term) {
-    let from = Some(node.calls().caller().clone());
-    node.signal(&to.node, &Control::Send { from, to: to.clone() }, message);
+fn tell(node: &Node, to: &Pid, message: Term) {
+    let pid = to.clone();
+    reaching(node, to, move |node| {
+        let from = Some(node.calls().caller().clone());
+        node.signal(&pid.node.clone(), &Control::Send { from, to: pid }, &message);
+    });
+}
+
+/// Does what is for a process once its node is connected, which it may not be yet: it is of another
+/// partition, and perhaps nobody but who asks us knows it.
+fn reaching(node: &Node, pid: &Pid, act: impl FnOnce(&Node) + Send + 'static) {
+    if pid.node == node.identity().atom || node.peers().link(&pid.node).is_some() {
+        return act(node);
+    }
+    let Ok(at) = pid.node.as_str().parse() else { return };
+    let (ours, name) = (node.clone(), Name::of(|| format!("global reaches {}", pid.node)));
+    task::spawn(node.tasks(), name, async move {
+        match ours.reach(&at).await {
+            Ok(_) => act(&ours),
+            Err(error) => tracing::warn!(node = %at, %error, "who loses a name is not told"),
+        }
+    });
 }
 
 /// `global:resolve_it(Method, Name, Pid1, Pid2)`, which the other side of a partition calls where
@@ -81,18 +107,18 @@ pub(crate) fn resolve_it(node: &Node, arguments: &[Term]) -> Option<Term> {
     Some(Conflict::read(method)?.decide(node, name, one.as_pid()?, other.as_pid()?))
 }
 
-/// Has conflicts with `of` decided, each where the process runs that we know. When `of` is gone
-/// nobody waits for verdicts, and no process is to end for a name that it may keep.
+/// Has conflicts with `of` decided, each where the process runs that we know, and many at a time: who
+/// does not answer holds up no other name, as long as fewer than [`AT_ONCE`] do not. Erlang asks one
+/// after another, in the order of a hash table, so nobody can count on one. When `of` is gone nobody
+/// waits for verdicts, and no process is to end for a name that it may keep.
 pub(super) async fn resolve(node: &Node, of: &Atom, cases: Vec<Case>) -> Vec<(Case, Verdict)> {
-    let mut verdicts = Vec::new();
-    for case in cases {
-        if node.peers().link(of).is_none() {
-            break;
-        }
+    let decide = |case: Case| async move {
+        node.peers().link(of)?;
         let verdict = resolve_one(node, &case).await;
-        verdicts.push((case, verdict));
-    }
-    verdicts
+        Some((case, verdict))
+    };
+    let verdicts = stream::iter(cases).map(decide).buffer_unordered(AT_ONCE);
+    verdicts.filter_map(future::ready).collect().await
 }
 
 async fn resolve_one(node: &Node, case: &Case) -> Verdict {

@@ -14,7 +14,7 @@
 
 use flitch_etf::{Atom, Pid, Term};
 
-use super::locker::{Letter, Other};
+use super::locker::{Letter, LockSet, Other};
 use super::machine::{CHECKED_CONNECT, Machine, VSN};
 use super::output::{
     Conflict, Op, Output, Verdict, cast, nodes_term, ops_term, read_name, read_nodes, read_ops,
@@ -112,6 +112,7 @@ impl Machine {
                 let node = node.as_atom()?;
                 self.is_synced_with(node);
                 self.end_session(node, Vec::new());
+                self.expect_news_of(node);
             }
             // The monitors of names and locks have told us already.
             ("async_del_name" | "async_del_lock", _) => {}
@@ -122,6 +123,8 @@ impl Machine {
 
     fn init_connect(&mut self, vsn: &Term, node: &Atom, locker: &Term) -> Option<()> {
         let [its, his_tag, ..] = vsn.as_tuple()? else { return None };
+        // It is kept, so it is to be what it is in Erlang.
+        his_tag.as_integer()?;
         let (its, locker) = (its.as_integer()?, locker.as_tuple()?.last()?.as_pid()?.clone());
         if its < OLDEST || locker.node != *node {
             tracing::warn!(%node, vsn = its, "a `global` too old for us: it is left alone");
@@ -209,10 +212,16 @@ impl Machine {
     }
 
     fn lock_set(&mut self, pid: &Pid, set: bool, tag: Option<&Term>) {
+        let Some(session) = self.sessions.get(&pid.node) else {
+            // One that is too old to say which negotiation it means waits for an answer.
+            if set && tag.is_none() {
+                self.send_lock_set(&pid.node, None, false);
+            }
+            return;
+        };
         let tag = tag.map(|tag| tag.as_integer().unwrap_or_default());
-        let current = self.sessions.get(&pid.node).map(|session| session.tag);
-        if tag.is_none() || tag == current {
-            self.locker.tell(Letter::LockSet { pid: pid.clone(), set, tag });
+        if tag.is_none_or(|tag| tag == session.tag) {
+            self.locker.tell(Letter::LockSet(LockSet { pid: pid.clone(), set, tag }));
         }
     }
 

@@ -4,11 +4,17 @@ use std::collections::HashMap;
 
 use flitch_etf::{Pid, Term};
 
+use crate::weight::{detached, weight};
+
 /// The resource that `global` itself locks.
 pub(super) const GLOBAL: &str = "global";
 
 /// How many names and locks are kept: peers bring them, and we pay for them.
 const MOST: usize = 1 << 20;
+/// How many bytes they may take, as `weight` counts them.
+const MOST_BYTES: usize = 512 << 20;
+/// Bytes of an entry beside its terms.
+const ENTRY: usize = 256;
 
 /// A registered process.
 #[derive(Clone, Debug, PartialEq)]
@@ -16,7 +22,8 @@ pub(super) struct Name {
     pub(super) pid: Pid,
     /// The fun that decides a conflict, as the one who registered gave it.
     pub(super) method: Term,
-    pub(super) watch: u64,
+    watch: u64,
+    weight: usize,
 }
 
 /// Who holds a lock: all of them have given the same requester id.
@@ -24,6 +31,12 @@ pub(super) struct Name {
 pub(super) struct Lock {
     pub(super) requester: Term,
     pub(super) holders: Vec<(Pid, u64)>,
+    weight: usize,
+}
+
+/// Bytes of a process that has a name or holds a lock.
+fn weight_of(pid: &Pid) -> usize {
+    ENTRY + pid.node.as_str().len()
 }
 
 /// `{ResourceId, LockRequesterId}`.
@@ -49,13 +62,27 @@ impl LockId {
     }
 }
 
-#[derive(Default)]
 pub(super) struct Tables {
     pub(super) names: HashMap<Term, Name>,
     pub(super) locks: HashMap<Term, Lock>,
     watches: HashMap<u64, Watched>,
     /// Whether the last lock on all names went because its holder did.
     pub(super) lock_down: bool,
+    weight: usize,
+    limit: usize,
+}
+
+impl Default for Tables {
+    fn default() -> Self {
+        Self {
+            names: HashMap::new(),
+            locks: HashMap::new(),
+            watches: HashMap::new(),
+            lock_down: false,
+            weight: 0,
+            limit: MOST_BYTES,
+        }
+    }
 }
 
 /// What a monitor is for.
@@ -83,17 +110,27 @@ impl Tables {
 
     /// Whether the lock is set now. A holder is watched under `watch`.
     pub(super) fn lock(&mut self, id: &LockId, pid: &Pid, watch: u64) -> (bool, Option<Watch>) {
-        // Those of names are as many at the most: the rest are holders of locks.
-        let full = self.watches.len() >= 2 * MOST;
-        if full || !self.can_lock(id) {
+        if !self.can_lock(id) {
             return (false, None);
         }
-        let (resource, requester) = (id.resource.clone(), id.requester.clone());
-        let new = || Lock { requester, holders: Vec::new() };
-        let lock = self.locks.entry(resource.clone()).or_insert_with(new);
-        if lock.holders.iter().any(|(holder, _)| holder == pid) {
+        let held = self.locks.get(&id.resource);
+        if held.is_some_and(|lock| lock.holders.iter().any(|(holder, _)| holder == pid)) {
             return (true, None);
         }
+        let own = if held.is_some() { 0 } else { weight(&id.resource) + weight(&id.requester) };
+        // Those of names are as many at the most: the rest are holders of locks.
+        let full = self.watches.len() >= 2 * MOST;
+        if full || self.weight + own + weight_of(pid) > self.limit {
+            tracing::error!("a lock of `global` is refused: there are too many");
+            return (false, None);
+        }
+        self.weight += own + weight_of(pid);
+        let resource = detached(&id.resource);
+        let lock = self.locks.entry(resource.clone()).or_insert_with(|| Lock {
+            requester: detached(&id.requester),
+            holders: Vec::new(),
+            weight: own,
+        });
         lock.holders.push((pid.clone(), watch));
         self.watches.insert(watch, Watched::Lock(resource));
         (true, Some(Watch::Begin(watch, pid.clone())))
@@ -110,8 +147,11 @@ impl Tables {
     fn let_go(&mut self, resource: &Term, watch: u64, down: bool) {
         self.watches.remove(&watch);
         let Some(lock) = self.locks.get_mut(resource) else { return };
-        lock.holders.retain(|(_, held)| *held != watch);
+        let Some(at) = lock.holders.iter().position(|(_, held)| *held == watch) else { return };
+        let (pid, _) = lock.holders.swap_remove(at);
+        self.weight -= weight_of(&pid);
         if lock.holders.is_empty() {
+            self.weight -= lock.weight;
             self.locks.remove(resource);
             if resource.is_atom(GLOBAL) {
                 self.lock_down = down;
@@ -120,19 +160,34 @@ impl Tables {
     }
 
     /// Sets a name, or only takes the earlier one away if `keep` is false.
-    pub(super) fn insert(&mut self, name: &Term, entry: Name, keep: bool) -> Vec<Watch> {
+    pub(super) fn insert(
+        &mut self,
+        name: &Term,
+        (pid, method): (&Pid, &Term),
+        watch: u64,
+        keep: bool,
+    ) -> Vec<Watch> {
         let mut watches: Vec<_> = self.remove(name).map(Watch::End).into_iter().collect();
-        if keep && self.names.len() < MOST {
-            watches.push(Watch::Begin(entry.watch, entry.pid.clone()));
-            self.watches.insert(entry.watch, Watched::Name(name.clone()));
-            self.names.insert(name.clone(), entry);
+        if !keep {
+            return watches;
         }
+        let weight = weight_of(pid) + weight(name) + weight(method);
+        if self.names.len() >= MOST || self.weight + weight > self.limit {
+            tracing::error!(%pid, "a name of `global` is not kept: there are too many");
+            return watches;
+        }
+        self.weight += weight;
+        watches.push(Watch::Begin(watch, pid.clone()));
+        let (name, method) = (detached(name), detached(method));
+        self.watches.insert(watch, Watched::Name(name.clone()));
+        self.names.insert(name, Name { pid: pid.clone(), method, watch, weight });
         watches
     }
 
     /// Takes a name away, and gives the monitor of its process.
     pub(super) fn remove(&mut self, name: &Term) -> Option<u64> {
         let entry = self.names.remove(name)?;
+        self.weight -= entry.weight;
         self.watches.remove(&entry.watch);
         Some(entry.watch)
     }
@@ -175,6 +230,32 @@ mod tests {
         assert!(tables.is_locked());
         assert_eq!(tables.unlock(&ours, &pid(2)), Some(Watch::End(3)));
         assert!(!tables.is_locked() && !tables.lock_down);
+    }
+
+    #[test]
+    fn names_and_locks_take_so_many_bytes_and_no_more_and_give_them_back() {
+        let mut tables = Tables { limit: 100_000, ..Tables::default() };
+        let method = Term::from("m".repeat(100));
+        let long = |number: u64| Term::from(format!("{number:0>100}"));
+        let mut kept = 0;
+        for watch in 0..1000 {
+            kept += tables.insert(&long(watch), (&pid(1), &method), watch, true).len();
+        }
+        assert!((5..50).contains(&kept) && tables.names.len() == kept, "{kept}");
+        let id = LockId { resource: long(1), requester: method.clone() };
+        for name in tables.names.keys().cloned().collect::<Vec<_>>() {
+            tables.remove(&name);
+        }
+        assert_eq!(tables.weight, 0);
+        let holders = (0..1000).filter(|it| tables.lock(&id, &pid(*it), u64::from(*it)).0).count();
+        assert!((100..500).contains(&holders), "{holders}");
+        let other = LockId { resource: long(2), requester: method };
+        assert!(!tables.lock(&other, &pid(1), 9999).0);
+        for watch in 0..1000 {
+            tables.down(watch);
+        }
+        assert_eq!((tables.weight, tables.locks.len(), tables.watches.len()), (0, 0, 0));
+        assert!(tables.lock(&other, &pid(1), 9999).0);
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! Several machines in one thread: a network that keeps the order between two nodes and no other,
 //! loses connections with what is on its way, and has a clock that the test moves.
 
+mod hostile;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
@@ -417,5 +419,30 @@ fn every_message_that_beams_were_seen_to_send_is_known() {
         let known = |answer: &Term| answer.as_bool().is_some() || answer.as_atom().is_some();
         assert!(answers.iter().all(known), "{answers:?}");
         assert!(machine.tables.locks.is_empty(), "and each lock was released");
+    }
+}
+
+#[test]
+fn who_takes_us_for_one_of_its_own_and_is_none_of_ours_begins_anew() {
+    let (a, b, c) = (atom("a"), atom("b"), atom("c"));
+    for told in [true, false] {
+        let mut world = World::new(&["a", "b", "c"], 3, true);
+        world.connect(&a, &b);
+        world.settle();
+        let now = world.now;
+        let machine = world.at(&a);
+        // b has told us of c over a connection whose end we have seen since.
+        machine.handle_node_up(now, &c);
+        let in_sync = (Term::atom("in_sync"), c.clone(), Term::from(true));
+        machine.handle_cast(now, &in_sync.into());
+        if told {
+            machine.add_known(&[(c.clone(), 8)]);
+        }
+        while machine.poll_output().is_some() {}
+        machine.handle_timeout(now + Duration::from_secs(5));
+        let outputs: Vec<_> = std::iter::from_fn(|| machine.poll_output()).collect();
+        let parted = outputs.iter().any(|it| matches!(it, Output::Disconnect(node) if *node == c));
+        let says = |it: &Output| matches!(it, Output::Send(to, message) if *to == b && message.as_tagged().unwrap().0 == "lost_connection");
+        assert_eq!((parted, outputs.iter().any(says)), (!told, !told));
     }
 }

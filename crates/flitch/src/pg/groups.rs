@@ -2,7 +2,9 @@
 
 use std::collections::HashMap;
 
-use flitch_etf::{Pid, Term, write_term};
+use flitch_etf::{Pid, Term};
+
+use crate::weight::{detached, weight};
 
 /// Groups and their members. A group without members is none.
 #[derive(Default)]
@@ -14,10 +16,8 @@ pub(crate) struct Groups {
 impl Groups {
     /// Bytes of a membership.
     const MEMBER: usize = 64;
-    /// Bytes of a group beside its members, and of each byte of its name when it is decoded: an
-    /// empty list takes 32.
+    /// Bytes of a group beside its members and its name.
     const GROUP: usize = 128;
-    const DECODED: usize = 32;
 
     pub(crate) fn join(&mut self, group: &Term, pids: &[Pid]) {
         if pids.is_empty() {
@@ -27,7 +27,7 @@ impl Groups {
             Some(members) => members.extend_from_slice(pids),
             None => {
                 self.weight += Self::weight_of(group);
-                self.members.insert(group.clone(), pids.to_vec());
+                self.members.insert(detached(group), pids.to_vec());
             }
         }
         self.weight += pids.len() * Self::MEMBER;
@@ -59,10 +59,7 @@ impl Groups {
     }
 
     fn weight_of(group: &Term) -> usize {
-        let mut bytes = Vec::new();
-        // A term that has no form takes what it has written until then.
-        let _ = write_term(&mut bytes, group);
-        Self::GROUP + bytes.len() * Self::DECODED
+        Self::GROUP + weight(group)
     }
 }
 

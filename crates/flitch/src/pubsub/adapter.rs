@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use flitch_dist::Target;
 use flitch_etf::{Atom, Pid, Term};
 
 use crate::mailbox::Incoming;
@@ -36,8 +37,8 @@ pub(crate) async fn start(node: &Node, adapter: &Atom) -> Result<Running, PubSub
         adapter: adapter.clone(),
         workers: HashMap::from([(adapter.clone(), pid.clone())]),
     };
-    node.spawn_process(move |process| keep(process, pool, watch));
-    Ok(Running { adapter: adapter.clone(), pid, topics })
+    let keeper = node.spawn_process(move |process| keep(process, pool, watch)).pid().clone();
+    Ok(Running { adapter: adapter.clone(), pid, keeper, topics })
 }
 
 /// Takes what others publish.
@@ -70,7 +71,7 @@ impl Drop for Pool {
     }
 }
 
-/// Keeps a process in each group of the pool.
+/// Keeps a process in each group of the pool, and forgets subscribers that are gone.
 async fn keep(mut process: Process, mut pool: Pool, mut watch: GroupWatch) {
     process.trap_exit(true);
     for pid in pool.workers.values() {
@@ -94,6 +95,9 @@ async fn keep(mut process: Process, mut pool: Pool, mut watch: GroupWatch) {
             }
             incoming = process.next() => match incoming {
                 Some(Incoming::Exit { from, .. }) => pool.replace(&process, &from).await,
+                Some(Incoming::Down { target: Target::Pid(gone), .. }) => {
+                    pool.topics.forget(&gone);
+                }
                 Some(Incoming::Shutdown) | None => return,
                 Some(_) => {}
             },

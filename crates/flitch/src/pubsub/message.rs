@@ -27,7 +27,7 @@ impl Published {
     /// # Errors
     /// It is not of that type, or no term.
     pub fn to_value<T: DeserializeOwned>(&self) -> Result<T, DeError> {
-        read_value(&mut self.message(Limits::DEFAULT)?)
+        read_value(&mut body_of(&self.payload, Limits::DEFAULT)?)
     }
 
     /// The message as a term.
@@ -35,16 +35,7 @@ impl Published {
     /// # Errors
     /// It is no term, or one over the limits.
     pub fn to_term(&self, limits: Limits) -> Result<Term, DecodeError> {
-        self.message(limits)?.term()
-    }
-
-    fn message(&self, limits: Limits) -> Result<Reader<'_>, DecodeError> {
-        let mut reader = self.payload.reader().with_limits(limits);
-        let before = if reader.tuple()? == 5 { 4 } else { 2 };
-        for _ in 0..before {
-            reader.skip()?;
-        }
-        Ok(reader)
+        body_of(&self.payload, limits)?.term()
     }
 }
 
@@ -61,6 +52,24 @@ pub(crate) fn topic(payload: &Payload) -> Option<String> {
         reader.skip().ok()?;
     }
     (tag == *"forward_to_local").then(|| read_value(&mut reader).ok())?
+}
+
+/// What was published, without what is around it.
+pub(crate) fn body(payload: &Payload) -> Option<Payload> {
+    let mut reader = body_of(payload, Limits::DEFAULT).ok()?;
+    let start = reader.position();
+    reader.skip().ok()?;
+    payload.part(start..reader.position())
+}
+
+/// A cursor at what was published.
+fn body_of(payload: &Payload, limits: Limits) -> Result<Reader<'_>, DecodeError> {
+    let mut reader = payload.reader().with_limits(limits);
+    let before = if reader.tuple()? == 5 { 4 } else { 2 };
+    for _ in 0..before {
+        reader.skip()?;
+    }
+    Ok(reader)
 }
 
 /// Writes one, for Phoenix.PubSub's own dispatcher, which sends the message to each subscriber.
@@ -94,6 +103,7 @@ mod tests {
         let older = (tag(), Term::atom("nil"), Term::atom("none"), "prices", 7);
         for payload in [payload(newer), payload(older)] {
             assert_eq!(topic(&payload).as_deref(), Some("prices"));
+            assert_eq!(body(&payload).unwrap().to_value::<u8>().unwrap(), 7);
             let published = Published::new(payload);
             assert_eq!(published.to_value::<u8>().unwrap(), 7);
             assert_eq!(published.to_term(Limits::DEFAULT).unwrap(), Term::from(7));

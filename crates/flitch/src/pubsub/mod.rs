@@ -20,6 +20,7 @@ use serde::Serialize;
 use crate::dest::Dest;
 use crate::node::Node;
 use crate::pg::{Pg, PgError};
+use crate::process::Context;
 use crate::processes::RegisterError;
 use crate::send::SendError;
 pub use message::Published;
@@ -75,6 +76,8 @@ pub(crate) struct Running {
     adapter: Atom,
     /// Of the adapter's first process, in whose name we send.
     pid: Pid,
+    /// Of the process that watches subscribers.
+    keeper: Pid,
     topics: Arc<Topics>,
 }
 
@@ -127,8 +130,58 @@ impl PubSub {
         Subscription::to(&self.running.topics, topic, self.node.settings().mailbox_limit)
     }
 
-    /// Publishes a message on a topic, here and on all nodes: `Phoenix.PubSub.broadcast`. Waits
-    /// while more waits for a node than its link may hold.
+    /// Likewise, into the mailbox of a process, among all else that it receives:
+    /// `Phoenix.PubSub.subscribe` in the `init` of a `GenServer`. Who subscribes twice receives all
+    /// twice. It lasts until the process ends, or [`unsubscribes`](PubSub::unsubscribe).
+    ///
+    /// ```
+    /// use flitch::{Caller, GenServer, Info, Process, Term};
+    ///
+    /// struct Prices { last: u64 }
+    ///
+    /// impl GenServer for Prices {
+    ///     type Call = Term;
+    ///     type Cast = Term;
+    ///     type Reply = u64;
+    ///
+    ///     async fn init(&mut self, process: &Process) {
+    ///         match process.node().pubsub("Elixir.Shop.PubSub").await {
+    ///             Ok(pubsub) => pubsub.subscribe_process(process, "prices"),
+    ///             Err(error) => process.stop(Term::from(error.to_string())),
+    ///         }
+    ///     }
+    ///     async fn handle_call(&mut self, _: Term, caller: Caller<u64>) {
+    ///         caller.reply(self.last);
+    ///     }
+    ///     async fn handle_cast(&mut self, _: Term) {}
+    ///     async fn handle_info(&mut self, info: Info) {
+    ///         if let Info::Message(price) = info {
+    ///             self.last = price.to_value().unwrap_or(self.last);
+    ///         }
+    ///     }
+    /// }
+    /// ```
+    pub fn subscribe_process(&self, process: &Context, topic: &str) {
+        let Running { keeper, topics, .. } = &*self.running;
+        if topics.subscribe(&process.entry, topic) {
+            match self.node.processes().by_pid(keeper) {
+                Some(keeper) => {
+                    self.node.monitor(&keeper, Dest::Pid(process.pid().clone()));
+                }
+                // It ends, and all subscriptions with it.
+                None => topics.forget(process.pid()),
+            }
+        }
+    }
+
+    /// Ends all that [`PubSub::subscribe_process`] has begun for a process and a topic.
+    pub fn unsubscribe(&self, process: &Context, topic: &str) {
+        self.running.topics.unsubscribe(process.pid(), topic);
+    }
+
+    /// Publishes a message on a topic, here and on all nodes: `Phoenix.PubSub.broadcast`.
+    /// Subscribers here have it at once, and each node as soon as its link takes it. It waits, as a
+    /// sender does in Erlang, while more waits for one of them than its link may hold.
     ///
     /// # Errors
     /// The message has no form on the wire, or one of the nodes could not read it; the others have
@@ -202,7 +255,12 @@ impl PubSub {
     {
         let mut bytes = Vec::new();
         message::write(&mut bytes, topic, message)?;
-        let Running { adapter, pid, topics } = &*self.running;
+        let Running { adapter, pid, topics, .. } = &*self.running;
+        let payload = Payload::encode(|out| {
+            out.extend_from_slice(&bytes);
+            Ok::<_, SerError>(())
+        })?;
+        topics.publish(topic, &payload, from);
         let members = self.pg.members(adapter);
         let others = members.into_iter().filter(|member| member.node != pid.node);
         let sent = join_all(others.map(|member| {
@@ -213,11 +271,6 @@ impl PubSub {
             async move { self.node.send_dest(pid, &Dest::Pid(member), write).await }
         }))
         .await;
-        let payload = Payload::encode(|out| {
-            *out = bytes;
-            Ok::<_, SerError>(())
-        })?;
-        topics.publish(topic, &payload, from);
         // Who went meanwhile is no subscriber any more.
         let failed = sent.into_iter().filter_map(Result::err);
         failed.into_iter().find(|error| !matches!(error, SendError::Connect(_))).map_or(Ok(()), Err)

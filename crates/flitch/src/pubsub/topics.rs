@@ -7,10 +7,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 
 use flitch_dist::Payload;
+use flitch_etf::Pid;
 use futures_util::{Stream, StreamExt};
 use tokio::sync::mpsc;
 
-use crate::pubsub::message::Published;
+use crate::mailbox::Incoming;
+use crate::process::Entry;
+use crate::pubsub::message::{self, Published};
 
 /// The subscriptions of a PubSub.
 #[derive(Default)]
@@ -19,12 +22,20 @@ pub(crate) struct Topics(Mutex<Table>);
 #[derive(Default)]
 struct Table {
     subscribers: HashMap<String, Vec<Subscriber>>,
+    /// The topics of each process that has subscribed, and is to be watched for that.
+    processes: HashMap<Pid, Vec<String>>,
     last: u64,
     over: bool,
 }
 
-/// The end that is written to.
-struct Subscriber {
+/// Who is written to.
+enum Subscriber {
+    Queue(Queue),
+    Process(Arc<Entry>),
+}
+
+/// The end of a stream that is written to.
+struct Queue {
     id: u64,
     queue: mpsc::UnboundedSender<Payload>,
     queued: Arc<AtomicUsize>,
@@ -56,7 +67,8 @@ impl Subscription {
         table.last += 1;
         let id = table.last;
         if !table.over {
-            let subscriber = Subscriber { id, queue: sender, queued: Arc::clone(&queued), limit };
+            let queue = Queue { id, queue: sender, queued: Arc::clone(&queued), limit };
+            let subscriber = Subscriber::Queue(queue);
             table.subscribers.entry(topic.to_owned()).or_default().push(subscriber);
         }
         drop(table);
@@ -89,12 +101,16 @@ impl Stream for Subscription {
 
 impl Drop for Subscription {
     fn drop(&mut self) {
-        let mut table = self.topics.lock();
-        if let Some(subscribers) = table.subscribers.get_mut(&self.topic) {
-            subscribers.retain(|subscriber| subscriber.id != self.id);
-            if subscribers.is_empty() {
-                table.subscribers.remove(&self.topic);
-            }
+        self.topics.lock().retain(&self.topic, |it| it.id() != Some(self.id));
+    }
+}
+
+impl Table {
+    fn retain(&mut self, topic: &str, keep: impl FnMut(&Subscriber) -> bool) {
+        let Some(subscribers) = self.subscribers.get_mut(topic) else { return };
+        subscribers.retain(keep);
+        if subscribers.is_empty() {
+            self.subscribers.remove(topic);
         }
     }
 }
@@ -107,13 +123,47 @@ impl Topics {
     /// Hands a message to all subscribers of its topic, but for the one who published it.
     pub(crate) fn publish(&self, topic: &str, payload: &Payload, but: Option<&Subscription>) {
         let mut table = self.lock();
-        let Some(subscribers) = table.subscribers.get_mut(topic) else { return };
         let but = but.filter(|it| std::ptr::eq(&raw const *it.topics, self)).map(|it| it.id);
         let payload = match payload.clone() {
             payload if payload.len() < SMALL => payload.detached(),
             payload => payload,
         };
-        subscribers.retain(|subscriber| Some(subscriber.id) == but || subscriber.take(&payload));
+        let is_from = |subscriber: &Subscriber| but.is_some() && subscriber.id() == but;
+        table.retain(topic, |subscriber| is_from(subscriber) || subscriber.take(&payload));
+    }
+
+    /// Has a process receive what is published on a topic. Whether it is to be watched from now on:
+    /// [`Topics::forget`] is for its end.
+    pub(crate) fn subscribe(&self, process: &Arc<Entry>, topic: &str) -> bool {
+        let mut table = self.lock();
+        if table.over {
+            return false;
+        }
+        let subscriber = Subscriber::Process(Arc::clone(process));
+        table.subscribers.entry(topic.to_owned()).or_default().push(subscriber);
+        let is_new = !table.processes.contains_key(&process.pid);
+        let topics = table.processes.entry(process.pid.clone()).or_default();
+        if !topics.iter().any(|it| it == topic) {
+            topics.push(topic.to_owned());
+        }
+        is_new
+    }
+
+    /// Ends all subscriptions of a process to a topic.
+    pub(crate) fn unsubscribe(&self, process: &Pid, topic: &str) {
+        let mut table = self.lock();
+        if let Some(topics) = table.processes.get_mut(process) {
+            topics.retain(|it| it != topic);
+        }
+        table.retain(topic, |it| !it.is_process(process));
+    }
+
+    /// A process is gone.
+    pub(crate) fn forget(&self, process: &Pid) {
+        let mut table = self.lock();
+        for topic in table.processes.remove(process).unwrap_or_default() {
+            table.retain(&topic, |it| !it.is_process(process));
+        }
     }
 
     /// There will be no messages any more.
@@ -121,6 +171,7 @@ impl Topics {
         let mut table = self.lock();
         table.over = true;
         table.subscribers.clear();
+        table.processes.clear();
     }
 
     pub(crate) fn is_over(&self) -> bool {
@@ -129,6 +180,33 @@ impl Topics {
 }
 
 impl Subscriber {
+    /// Of a stream.
+    fn id(&self) -> Option<u64> {
+        match self {
+            Self::Queue(queue) => Some(queue.id),
+            Self::Process(_) => None,
+        }
+    }
+
+    fn is_process(&self, pid: &Pid) -> bool {
+        matches!(self, Self::Process(entry) if entry.pid == *pid)
+    }
+
+    /// Whether it stays.
+    fn take(&self, payload: &Payload) -> bool {
+        match self {
+            Self::Queue(queue) => queue.take(payload),
+            Self::Process(entry) => {
+                if let Some(body) = message::body(payload) {
+                    entry.push(Incoming::Message(body));
+                }
+                true
+            }
+        }
+    }
+}
+
+impl Queue {
     /// Whether it stays.
     fn take(&self, payload: &Payload) -> bool {
         let cost = payload.footprint() + OVERHEAD;
@@ -208,5 +286,25 @@ mod tests {
         topics.end();
         let mut after = Subscription::to(&topics, "a", 1000);
         assert!(before.next().await.is_none() && after.next().await.is_none());
+    }
+
+    #[tokio::test]
+    async fn of_a_process_that_is_gone_nothing_is_left() {
+        let network = crate::test::Network::new();
+        let node = network.node("worker@h").unwrap().start().await.unwrap();
+        let (one, other) = (node.inbox(), node.inbox());
+        let topics = Topics::default();
+        assert!(topics.subscribe(&one.entry, "a"), "it is to be watched");
+        assert!(!topics.subscribe(&one.entry, "b") && !topics.subscribe(&one.entry, "a"));
+        assert!(topics.subscribe(&other.entry, "a"));
+        topics.unsubscribe(other.pid(), "a");
+        publish(&topics, "b", 7, None);
+        let mut one = one;
+        let Some(Incoming::Message(seven)) = one.next().await else { panic!("it is subscribed") };
+        assert_eq!(seven.to_value::<u64>().unwrap(), 7);
+        topics.forget(one.pid());
+        topics.forget(other.pid());
+        let table = topics.lock();
+        assert!(table.subscribers.is_empty() && table.processes.is_empty());
     }
 }

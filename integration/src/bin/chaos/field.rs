@@ -20,25 +20,33 @@ pub(crate) const TICKTIME: u32 = 4;
 pub(crate) struct Host {
     space: Space,
     base: String,
+    /// Whom its node calls.
+    worker: Option<String>,
     _epmd: Child,
     beam: Option<Beam>,
 }
 
 impl Host {
-    /// A host whose BEAM calls `worker`.
-    pub(crate) fn start(cluster: &Cluster, network: &Network, base: &str, worker: &str) -> Self {
+    /// A host whose BEAM calls `worker`, if there is one.
+    pub(crate) fn start(
+        cluster: &Cluster,
+        network: &Network,
+        base: &str,
+        worker: Option<&str>,
+    ) -> Self {
         let space = Space::start(network, network.give(None, false));
         let mut epmd = Command::new("nsenter");
         epmd.arg(format!("--net=/proc/{}/ns/net", space.pid()));
         epmd.arg(stock::command("epmd").get_program());
         epmd.args(["-port", &cluster.epmd.port().to_string()]);
         let epmd = Child::start(&mut epmd, "epmd");
-        let mut host = Self { space, base: base.to_owned(), _epmd: epmd, beam: None };
+        let (base, worker) = (base.to_owned(), worker.map(str::to_owned));
+        let mut host = Self { space, base, worker, _epmd: epmd, beam: None };
         let port = cluster.epmd.port();
         eventually("EPMD listens", || {
             host.space.inside(|| std::net::TcpStream::connect(("127.0.0.1", port)).ok())
         });
-        host.begin(cluster, worker);
+        host.begin(cluster);
         host
     }
 
@@ -48,18 +56,20 @@ impl Host {
     }
 
     /// Its node begins, or begins anew, with the load on it.
-    fn begin(&mut self, cluster: &Cluster, worker: &str) {
+    fn begin(&mut self, cluster: &Cluster) {
         let beam = cluster
             .erl(&self.base)
             .host(&self.space.addresses().v4().to_string())
             .flags(&format!("-kernel net_ticktime {TICKTIME}"))
             .network_of(self.space.pid())
             .start();
-        let file = stock::script("chaos.erl");
-        let load =
-            "{ok, M, Code} = compile:file(File, [binary, report]), code:load_binary(M, File, Code)";
-        beam.expect(&format!("File = {file:?}, {load}"), "{module,chaos}");
-        beam.expect(&format!("chaos:start('{worker}', {CALLERS})"), "true");
+        if let Some(worker) = &self.worker {
+            let file = stock::script("chaos.erl");
+            let load = "{ok, M, Code} = compile:file(File, [binary, report]), \
+                        code:load_binary(M, File, Code)";
+            beam.expect(&format!("File = {file:?}, {load}"), "{module,chaos}");
+            beam.expect(&format!("chaos:start('{worker}', {CALLERS})"), "true");
+        }
         self.beam = Some(beam);
     }
 
@@ -77,7 +87,18 @@ impl Host {
         self.ask("erlang:process_info(whereis(echo), [monitored_by, links])")
     }
 
-    fn ask(&self, source: &str) -> String {
+    /// Its address, for [`Network::split`].
+    pub(crate) fn addresses(&self) -> Addresses {
+        self.space.addresses()
+    }
+
+    /// What its node has printed.
+    pub(crate) fn log(&self) -> String {
+        self.beam.as_ref().map(Beam::log).unwrap_or_default()
+    }
+
+    /// What its node says to that, or nothing.
+    pub(crate) fn ask(&self, source: &str) -> String {
         let said = self.beam.as_ref().map(|beam| beam.eval(source));
         said.and_then(Result::ok).unwrap_or_default()
     }
@@ -118,7 +139,7 @@ impl Blow {
                     beam.kill();
                 }
                 sleep(pause / 4);
-                hosts[victim].begin(cluster, worker);
+                hosts[victim].begin(cluster);
             }
             Self::Freeze => {
                 if let Some(beam) = &hosts[victim].beam {

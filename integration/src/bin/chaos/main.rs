@@ -1,5 +1,5 @@
 //! What `make chaos` runs: a node of ours under load beside BEAMs that are killed, frozen and cut
-//! off, for minutes.
+//! off, for minutes; and before that one that is visible, in a cluster that a netsplit parts.
 //!
 //! ```text
 //! chaos [--seconds N] [--seed N] [--verbose]
@@ -14,6 +14,7 @@
 
 mod field;
 mod load;
+mod parted;
 
 use std::process::ExitCode;
 use std::sync::atomic::Ordering;
@@ -21,7 +22,7 @@ use std::time::{Duration, Instant};
 
 use fastrand::Rng;
 use field::{Blow, Host, TICKTIME};
-use flitch::{Cookie, Epmd, Node};
+use flitch::{Cookie, Epmd, Node, NodeBuilder};
 use integration::Cluster;
 use integration::lab::enter::enter_network;
 use integration::lab::network::{GATEWAY, Network};
@@ -68,12 +69,13 @@ fn main() -> ExitCode {
 /// Runs all of it, and gives what must not be.
 fn run(options: &Options, runtime: &Runtime) -> Vec<String> {
     let network = Network::start();
+    parted::run(&network, runtime);
     let cluster = Cluster::without_epmd();
     let node = runtime.block_on(start(&cluster)).expect("a node of ours");
     let before = Left::of(&node, runtime);
     let worker = node.name().to_string();
     let mut hosts: Vec<Host> = ["a", "b", "c"]
-        .map(|base| Host::start(&cluster, &network, base, &worker))
+        .map(|base| Host::start(&cluster, &network, base, Some(&worker)))
         .into_iter()
         .collect();
     let peers: Vec<String> = hosts.iter().map(Host::name).collect();
@@ -133,16 +135,20 @@ fn run(options: &Options, runtime: &Runtime) -> Vec<String> {
 }
 
 async fn start(cluster: &Cluster) -> anyhow::Result<Node> {
-    let node = Node::builder(format!("worker@{GATEWAY}").parse()?)
+    let node = builder(cluster)?.start().await?;
+    node.spawn(Echo { pid: None, number: 0 }).register("echo")?;
+    Ok(node)
+}
+
+/// A node of ours on the hosts' gateway.
+fn builder(cluster: &Cluster) -> anyhow::Result<NodeBuilder> {
+    let builder = Node::builder(format!("worker@{GATEWAY}").parse()?)
         .cookie(Cookie::new(cluster.cookie())?)
         .epmd(Epmd::Embedded)
         .epmd_port(cluster.epmd.port())
         .bind(GATEWAY.into())
-        .net_ticktime(Duration::from_secs(TICKTIME.into()))
-        .start()
-        .await?;
-    node.spawn(Echo { pid: None, number: 0 }).register("echo")?;
-    Ok(node)
+        .net_ticktime(Duration::from_secs(TICKTIME.into()));
+    Ok(builder)
 }
 
 /// What is counted before and after.
