@@ -81,8 +81,8 @@ fn libei(cluster: &Cluster) -> Option<(Child, String)> {
         return None;
     }
     let mut command = Command::new(program);
-    command.arg(cluster.alive("libei")).env("FLITCH_COOKIE", cluster.cookie());
-    let child = Child::start(cluster.enter(&mut command), "libei");
+    cluster.enter(&mut command).arg(cluster.alive("libei"));
+    let child = Child::start(command.env("FLITCH_COOKIE", cluster.cookie()), "libei");
     let ready = |lines: &[integration::log::Line]| lines.first().map(drop);
     child.log().wait_for(Duration::from_secs(10), ready).unwrap();
     Some((child, format!(":{:?}", cluster.name("libei"))))
