@@ -388,6 +388,18 @@ async fn what_observer_asks_is_answered_in_its_shapes() {
     // As observer_pro_wx and etop: linked, and the answer is a message.
     a.expect("pid = Node.spawn_link(w, :observer_backend, :procs_info, [self()]); receive do {:procs_info, ^pid, all} -> all |> Enum.map(&elem(&1, 4)) |> Enum.filter(&is_atom/1) |> Enum.sort() end", "[:net_kernel, :rex]");
     a.expect("pid = Node.spawn_link(w, :observer_backend, :etop_collect, [self()]); receive do {^pid, info} -> {elem(info, 0), tuple_size(info), is_integer(elem(info, 7)[:total])} end", "{:etop_info, 9, true}");
+    // As observer_perf_wx: again and again, until it is told to end.
+    a.expect(
+        "pid = Node.spawn_link(w, :observer_backend, :fetch_stats, [self(), 100]); \
+         stats = fn -> receive do {:stats, 1, load, {{:input, _}, {:output, _}}, memory} -> {load, memory[:total] > 0} end end; \
+         {first, true} = stats.(); {second, true} = stats.(); \
+         Enum.all?(Enum.zip(first, second), fn {{id, a, t}, {id, b, u}} -> b >= a and u > t end)",
+        "true",
+    );
+    a.expect(
+        "ref = Process.monitor(pid); send(pid, :exit); receive do {:DOWN, ^ref, _, _, why} -> why end",
+        ":normal",
+    );
     a.expect("{:rpc.call(w, :observer_backend, :get_port_list, []), :rpc.call(w, :observer_backend, :get_table_list, [:ets, []])}", "{[], []}");
     a.expect("{:rpc.block_call(w, :application, :which_applications, []), :rpc.block_call(w, :erlang, :whereis, [:rb_server])}", "{[], :undefined}");
 }

@@ -245,9 +245,8 @@ impl Node {
         }
         tracing::info!(peer = %link.name, %reason, "peer is down");
         self.stats().counters.links_down.add(reason.as_str());
-        // Before a successor can come up: the two are told of in this order.
-        self.publish(NodeEvent::Down { node: link.name.clone(), reason });
-        self.peers().gone(link);
+        let event = NodeEvent::Down { node: link.name.clone(), reason };
+        self.peers().gone(link, || self.publish(event));
         link.set_gone();
     }
 

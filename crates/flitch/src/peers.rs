@@ -232,13 +232,14 @@ impl Peers {
         self.lock().get(&node_atom(them))?.up.clone()
     }
 
-    /// A link is gone.
-    pub(crate) fn gone(&self, link: &Arc<PeerLink>) {
+    /// A link is gone. Whoever is told so finds it gone, and hears of no successor before.
+    pub(crate) fn gone(&self, link: &Arc<PeerLink>, told: impl FnOnce()) {
         self.update(&link.atom, |peer| {
             if peer.up.as_ref().is_some_and(|up| Arc::ptr_eq(up, link)) {
                 peer.up = None;
                 peer.tell(None);
             }
+            told();
         });
     }
 
@@ -362,9 +363,9 @@ mod tests {
             panic!("a restarted peer replaces its earlier life")
         };
         assert!(Arc::ptr_eq(&found, &old));
-        peers.gone(&old);
+        peers.gone(&old, || {});
         assert!(matches!(peers.established(&us, &new), Verdict::Up));
-        peers.gone(&old);
+        peers.gone(&old, || {});
         assert!(peers.link(&new.atom).is_some(), "the end of the old one is not the new one's");
     }
 

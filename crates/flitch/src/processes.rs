@@ -96,6 +96,14 @@ impl Processes {
         }
     }
 
+    pub(crate) fn len(&self) -> usize {
+        self.read(|table| table.entries.len())
+    }
+
+    pub(crate) fn names(&self) -> Vec<Atom> {
+        self.read(|table| table.names.keys().cloned().collect())
+    }
+
     pub(crate) fn all(&self) -> Vec<Arc<Entry>> {
         self.read(|table| table.entries.values().cloned().collect())
     }

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use flitch_dist::{Control, SpawnRequest, Target};
+use flitch_dist::{Control, Payload, SpawnRequest, Target};
 use flitch_etf::{Atom, Pid, Reference, SerError, Term, write_term, write_value};
 use flitch_handshake::Flags;
 use flitch_name::NodeName;
@@ -16,6 +16,7 @@ use tracing::Instrument;
 use crate::call::{CallError, Within, down};
 use crate::calls::Outcome;
 use crate::dest::Dest;
+use crate::functions::{Arguments, Demand, NotRun, Raise};
 use crate::metrics::Watched;
 use crate::node::Node;
 use crate::router::no_payload;
@@ -47,7 +48,8 @@ pub enum RpcError {
 }
 
 impl Node {
-    /// Runs `module:function(arguments…)` on another node, as `erpc:call` does. What it prints
+    /// Runs `module:function(arguments…)` on another node, as `erpc:call` does, or on this one what
+    /// is offered here. What it prints
     /// goes to this node's [`output`](crate::NodeBuilder::output). A node without `erpc` (before OTP 23,
     /// or one that was built without it) is asked by way of its `rex`.
     ///
@@ -161,6 +163,9 @@ impl Node {
         node: &NodeName,
         function: &Function<'_>,
     ) -> Result<R, RpcError> {
+        if node == self.name() {
+            return self.rpc_here(function).await;
+        }
         let link = self.reach(node).await.map_err(CallError::from)?;
         if !link.flags.contains(Flags::SPAWN) {
             return self.rex(node, function).await;
@@ -175,6 +180,21 @@ impl Node {
             Outcome::Down(reason) => rpc_result(&reason),
             Outcome::NotSpawned(reason) => Err(RpcError::Refused(reason)),
             Outcome::NoConnection | Outcome::Reply(_) => Err(CallError::NoConnection.into()),
+        }
+    }
+
+    /// What is offered here.
+    async fn rpc_here<R: DeserializeOwned>(&self, function: &Function<'_>) -> Result<R, RpcError> {
+        let demand = function.demanded(self.calls().caller())?;
+        let found = match self.find_function(&demand) {
+            Ok(found) => found,
+            Err(NotRun::Undefined) => return Err(demand.raised(Raise::undef()).rpc_error()),
+            Err(NotRun::Busy) => return Err(RpcError::Refused(Term::atom("system_limit"))),
+        };
+        match self.run_here(found, demand).await {
+            Some(Ok(result)) => decoded(&result),
+            Some(Err(raised)) => Err(raised.rpc_error()),
+            None => Err(CallError::Exit(Term::atom("killed")).into()),
         }
     }
 
@@ -285,6 +305,15 @@ impl<'a> Function<'a> {
     fn new(module: &str, name: &str, arguments: &'a [Term]) -> Result<Self, RpcError> {
         let atom = |text: &str| Atom::new(text).map_err(|error| CallError::Dest(error.into()));
         Ok(Self { module: atom(module)?, name: atom(name)?, arguments })
+    }
+
+    /// The same function here.
+    fn demanded(&self, caller: &Pid) -> Result<Demand, RpcError> {
+        let arguments = Term::from(self.arguments.to_vec());
+        let list = Payload::encode(|out| write_term(out, &arguments));
+        let list = Arguments::new(list.map_err(|error| CallError::from(SerError::from(error)))?);
+        let (module, name) = (self.module.clone(), self.name.clone());
+        Ok(Demand::new(module, name, list, caller.clone(), caller.clone()))
     }
 
     /// A request for `erpc:execute_call/4`, whose end has the result.

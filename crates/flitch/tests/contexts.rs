@@ -1,4 +1,4 @@
-//! What a process does in its own name, and servers that end themselves or handle many calls.
+//! What a process does in its own name, and servers that end themselves.
 
 #![allow(
     clippy::unwrap_used,
@@ -12,10 +12,10 @@ mod util;
 
 use std::time::Duration;
 
-use flitch::{Caller, ExitReason, Incoming, Service, Term};
+use flitch::{ExitReason, Incoming, Term};
 
 use util::probe::Probe;
-use util::{Host, LONG, Servant, call, pair, soon};
+use util::{Host, LONG, Servant, pair, soon};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_call_of_a_process_comes_in_its_name_and_learns_the_callees_end() {
@@ -52,7 +52,7 @@ fn to_owned(node: &flitch::Node) -> (&'static str, flitch::NodeName) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_timer_is_gone_with_its_process_and_a_cancelled_one_says_so_once() {
+async fn a_timer_comes_once_and_a_cancelled_one_says_so_once() {
     let a = Host::start().node("a").await;
     let mut inbox = a.inbox();
     let timer = inbox.send_after(Duration::from_secs(3600), &1).unwrap();
@@ -136,38 +136,4 @@ async fn a_process_that_was_asked_to_stop_is_told_so() {
     watch.run(move |process| process.monitor(asked.pid().clone()).unwrap()).await;
     let reason = watch.down().await;
     assert!(reason.is_atom("told") || reason.is_atom("noproc"), "{reason:?}");
-}
-
-struct Sleeper;
-
-impl Service for Sleeper {
-    type Call = Term;
-    type Cast = Term;
-    type Reply = Term;
-
-    async fn handle_call(&self, call: Term, caller: Caller<Term>) {
-        if call.is_atom("sleep") {
-            std::future::pending::<()>().await;
-        }
-        caller.reply(call);
-    }
-    async fn handle_cast(&self, _: Term) {}
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn calls_that_run_in_a_service_learn_its_end() {
-    let (a, b) = Host::start().pair().await;
-    let service = b.spawn_service(Sleeper).register("sleeper").unwrap();
-    let to = (a.clone(), b.name().clone());
-    let sleeps =
-        tokio::spawn(async move { call(&to.0, ("sleeper", &to.1), Term::atom("sleep")).await });
-    assert!(call(&a, ("sleeper", b.name()), Term::from(1)).await.is_ok(), "nobody waits for it");
-    service.exit(Term::atom("enough"));
-    match soon(sleeps).await.unwrap() {
-        Err(flitch::CallError::Exit(reason)) => assert!(reason.is_atom("enough"), "{reason:?}"),
-        // It came too late for the sleeper to be there.
-        Err(flitch::CallError::NoProc) => {}
-        other => panic!("{other:?} in place of an exit"),
-    }
-    assert_eq!(b.whereis("sleeper"), None);
 }

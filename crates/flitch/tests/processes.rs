@@ -11,7 +11,6 @@
 mod util;
 
 use flitch::{Atom, Caller, GenServer, Incoming, Info, Process, RegisterError, Term};
-use flitch_dist::Control;
 
 use util::probe::Probe;
 use util::raw::Raw;
@@ -62,19 +61,6 @@ async fn a_pid_of_another_node_or_life_is_not_registered_here() {
     assert_eq!(a.register("worker", &stale), Err(RegisterError::Gone));
 }
 
-/// What `sys:terminate/2` and its kin send.
-async fn system(raw: &mut Raw, to: &flitch::Pid, request: Term) -> Term {
-    let from = Term::from((Term::from(raw.pid(1)), Term::from(raw.reference(1))));
-    let message = Term::from((Term::atom("system"), from, request));
-    raw.send(&Control::Send { from: None, to: to.clone() }, &message).await;
-    loop {
-        let signal = soon(raw.next()).await.unwrap();
-        if matches!(signal.control, Control::Send { .. }) {
-            return signal.payload.to_value().unwrap();
-        }
-    }
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_stops_when_genserver_stop_tells_it_and_refuses_other_system_messages() {
     let a = Host::start().node("a").await;
@@ -84,9 +70,9 @@ async fn a_server_stops_when_genserver_stop_tells_it_and_refuses_other_system_me
     let pid = servant.pid().clone();
     watch.run(move |process| process.monitor(pid).unwrap()).await;
     let mut raw = Raw::connect(&a, "raw", 5).await;
-    let answer = system(&mut raw, servant.pid(), Term::atom("no_such_request")).await;
+    let answer = raw.system(servant.pid(), Term::atom("no_such_request")).await;
     assert!(answer.as_tuple().unwrap()[1].as_tuple().unwrap()[0].is_atom("error"));
-    let answer = system(&mut raw, servant.pid(), pair("terminate", Term::atom("done"))).await;
+    let answer = raw.system(servant.pid(), pair("terminate", Term::atom("done"))).await;
     assert!(answer.as_tuple().unwrap()[1].is_atom("ok"));
     assert!(watch.down().await.is_atom("done"));
     assert_eq!(soon(heard.recv()).await, Some(pair("terminated", Term::atom("done"))));
@@ -103,7 +89,7 @@ async fn callers_that_a_server_has_kept_learn_why_it_stopped() {
     });
     soon(heard.recv()).await;
     let mut raw = Raw::connect(&b, "raw", 5).await;
-    system(&mut raw, servant.pid(), pair("terminate", Term::atom("done"))).await;
+    raw.system(servant.pid(), pair("terminate", Term::atom("done"))).await;
     match soon(waiting).await.unwrap() {
         Err(flitch::CallError::Exit(reason)) => assert!(reason.is_atom("done"), "{reason:?}"),
         other => panic!("{other:?} in place of an exit"),
@@ -191,4 +177,41 @@ async fn a_server_can_trap_exits_and_watch_from_its_first_moment_on() {
     let both = [soon(hears.recv()).await.unwrap(), soon(hears.recv()).await.unwrap()];
     assert!(both.iter().any(|info| matches!(info, Info::Exit { .. })), "{both:?}");
     assert!(both.iter().any(|info| matches!(info, Info::Down { .. })), "{both:?}");
+}
+
+/// Shows its state to nobody.
+struct Shy;
+
+impl serde::Serialize for Shy {
+    fn serialize<S: serde::Serializer>(&self, _: S) -> Result<S::Ok, S::Error> {
+        panic!("not to be seen")
+    }
+}
+
+impl GenServer for Shy {
+    type Call = Term;
+    type Cast = Term;
+    type Reply = Term;
+
+    async fn handle_call(&mut self, call: Term, caller: Caller<Term>) {
+        caller.reply(call);
+    }
+    async fn handle_cast(&mut self, _: Term) {}
+    fn state(&self) -> impl serde::Serialize {
+        Shy
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_state_that_panics_when_it_is_shown_is_an_error_and_the_server_lives_on() {
+    let a = Host::start().node("a").await;
+    let shy = a.spawn(Shy);
+    let mut raw = Raw::connect(&a, "raw", 5).await;
+    let answer = raw.system(shy.pid(), Term::atom("get_state")).await;
+    let error = answer.as_tuple().unwrap()[1].as_tuple().unwrap();
+    let failed = error[1].as_tuple().unwrap();
+    assert!(error[0].is_atom("error") && failed[0].is_atom("callback_failed"), "{answer:?}");
+    let answer = raw.system(shy.pid(), Term::atom("get_status")).await;
+    assert!(answer.as_tuple().unwrap()[1].as_tuple().unwrap()[0].is_atom("status"), "{answer:?}");
+    assert_eq!(call(&a, shy.pid(), Term::from(7)).await.unwrap(), Term::from(7));
 }

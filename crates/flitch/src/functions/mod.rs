@@ -20,6 +20,7 @@ use tokio::sync::Semaphore;
 
 use crate::node::Node;
 use crate::process::Process;
+use crate::system::builtin::Room;
 
 pub(crate) use arguments::Arguments;
 pub use raise::Raise;
@@ -77,15 +78,22 @@ pub(crate) struct Offer {
 
 /// What a node offers.
 #[derive(Default)]
-pub(crate) struct Table(RwLock<HashMap<Mfa, Arc<Offer>>>);
+pub(crate) struct Table {
+    offers: RwLock<HashMap<Mfa, Arc<Offer>>>,
+    builtins: Room,
+}
 
 impl Table {
+    pub(crate) fn builtins(&self) -> &Room {
+        &self.builtins
+    }
+
     pub(crate) fn find(&self, mfa: &Mfa) -> Option<Arc<Offer>> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).get(mfa).cloned()
+        self.offers.read().unwrap_or_else(PoisonError::into_inner).get(mfa).cloned()
     }
 
     fn insert(&self, mfa: Mfa, offer: Offer) -> Result<(), OfferError> {
-        let mut table = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let mut table = self.offers.write().unwrap_or_else(PoisonError::into_inner);
         match table.entry(mfa) {
             Place::Vacant(place) => {
                 place.insert(Arc::new(offer));
@@ -251,7 +259,7 @@ impl Functions {
         let (Ok(module), Ok(function)) = (Atom::new(module), Atom::new(function)) else {
             return false;
         };
-        let table = &self.node.function_table().0;
+        let table = &self.node.function_table().offers;
         let mut table = table.write().unwrap_or_else(PoisonError::into_inner);
         table.remove(&(module, function, arity)).is_some()
     }
@@ -259,7 +267,7 @@ impl Functions {
     /// What is offered: module, function, arity, in their order.
     #[must_use]
     pub fn offered(&self) -> Vec<(Atom, Atom, u8)> {
-        let table = &self.node.function_table().0;
+        let table = &self.node.function_table().offers;
         let table = table.read().unwrap_or_else(PoisonError::into_inner);
         let mut all: Vec<_> = table.keys().cloned().collect();
         all.sort();

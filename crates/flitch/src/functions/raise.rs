@@ -5,6 +5,8 @@ use std::error::Error;
 use flitch_etf::{Atom, Reader, Term, write_value};
 use serde::Serialize;
 
+use crate::rpc::RpcError;
+
 /// What a function raises in the place of a result.
 ///
 /// Any error of Rust's becomes one by `?`: a `RuntimeError` of Elixir's with its text.
@@ -106,6 +108,16 @@ impl Raised {
             Class::Exit => Term::from((tag, Term::atom("exit"), reason)),
             Class::Throw => Term::from((tag, Term::atom("throw"), reason)),
             Class::Error => Term::from((tag, Term::atom("error"), reason, self.stack)),
+        }
+    }
+
+    /// What [`Node::rpc`](crate::Node::rpc) to our own node gives.
+    pub(crate) fn rpc_error(self) -> RpcError {
+        let Raise { class, reason } = self.raise;
+        match class {
+            Class::Exit => RpcError::Exit(reason),
+            Class::Throw => RpcError::Throw(reason),
+            Class::Error => RpcError::Error { reason, stack: self.stack },
         }
     }
 

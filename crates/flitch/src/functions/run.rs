@@ -6,12 +6,15 @@ use std::sync::atomic::Ordering;
 
 use flitch_etf::{Atom, Export, Pid, Term};
 use futures_util::FutureExt;
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use super::{Arguments, Invocation, Offer, Raise, Raised};
 use crate::node::{Node, panic_message};
-use crate::process::Process;
+use crate::process::{Entry, Process};
 use crate::system::builtin::Builtin;
+
+/// What came of a function.
+pub(crate) type Outcome = Result<Term, Raised>;
 
 /// What somebody wants to be run.
 pub(crate) struct Demand {
@@ -38,7 +41,7 @@ pub(crate) enum NotRun {
 /// What is there to be run, and the room for it.
 pub(crate) enum Found {
     Offer(Arc<Offer>, OwnedSemaphorePermit),
-    Builtin(Builtin),
+    Builtin(Builtin, Option<OwnedSemaphorePermit>),
 }
 
 /// How many times `apply` is taken off: it is no more than a handful in what OTP sends.
@@ -123,25 +126,65 @@ impl Node {
             let room = Arc::clone(&offer.room).try_acquire_owned();
             return room.map(|room| Found::Offer(offer, room)).map_err(|_| NotRun::Busy);
         }
-        crate::system::builtin::find(&mfa).map(Found::Builtin).ok_or(NotRun::Undefined)
+        let builtin = crate::system::builtin::find(&mfa).ok_or(NotRun::Undefined)?;
+        let room = match builtin {
+            Builtin::Tell(_) => None,
+            _ => Some(self.function_table().builtins().enter().ok_or(NotRun::Busy)?),
+        };
+        Ok(Found::Builtin(builtin, room))
+    }
+}
+
+impl Node {
+    /// Runs a function of ours for this program, as `erpc:call` to `node()` does: in a process of
+    /// its own, which ends when nobody waits for it any more. `None` if somebody has ended it.
+    pub(crate) async fn run_here(&self, found: Found, demand: Demand) -> Option<Outcome> {
+        let (tell, told) = oneshot::channel();
+        let process = self.spawn_process(move |process| async move {
+            let end = move |outcome| drop(tell.send(outcome));
+            found.run(process, demand, end).await;
+        });
+        let _given_up = EndOnDrop(self.processes().by_pid(process.pid()));
+        told.await.ok()
+    }
+}
+
+/// A process that is there for one who waits.
+struct EndOnDrop(Option<Arc<Entry>>);
+
+impl Drop for EndOnDrop {
+    fn drop(&mut self) {
+        if let Some(entry) = &self.0 {
+            entry.end(Term::atom("killed"));
+        }
     }
 }
 
 impl Found {
-    /// Runs it, in a process that was made for it.
-    pub(crate) async fn run(self, process: Process, demand: Demand) -> Result<Term, Raised> {
-        let outcome = match self {
-            Self::Builtin(builtin) => match demand.arguments.terms() {
-                Some(arguments) => builtin(&process, &arguments),
-                None => Err(Raise::badarg()),
-            },
+    /// Runs it, in a process that was made for it, and does `then` with what came of it.
+    pub(crate) async fn run(
+        self,
+        process: Process,
+        demand: Demand,
+        then: impl FnOnce(Outcome) + Send + 'static,
+    ) {
+        match self {
             Self::Offer(offer, room) => {
                 let done = offered(&offer, process, &demand).await;
                 drop(room);
-                done
+                then(done.map_err(|raise| demand.raised(raise)));
             }
-        };
-        outcome.map_err(|raise| demand.raised(raise))
+            Self::Builtin(builtin, _room) => {
+                let Some(arguments) = demand.arguments.terms() else {
+                    return then(Err(demand.raised(Raise::badarg())));
+                };
+                let asker = demand.caller.node.clone();
+                let then = move |outcome: Result<_, _>| {
+                    then(outcome.map_err(|raise| demand.raised(raise)));
+                };
+                builtin.run(process, &asker, arguments, then).await;
+            }
+        }
     }
 }
 

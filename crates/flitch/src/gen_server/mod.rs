@@ -23,6 +23,7 @@ use crate::process::{ExitReason, Process};
 pub use service::Service;
 pub(crate) use service::live_many;
 use sys::Then;
+pub(crate) use sys::reaches_suspended;
 
 /// A server: typed requests in, typed answers out.
 ///

@@ -1,8 +1,10 @@
 //! A server that handles many calls at once.
 
-use std::future::{Future, ready};
+use std::future::{Future, poll_fn, ready};
 use std::panic::AssertUnwindSafe;
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 
 use flitch_dist::Payload;
 use flitch_etf::read_value;
@@ -15,20 +17,21 @@ use tracing::Instrument;
 use super::sys::{self, Then};
 use super::{Info, Kind, ended, handling, kind, refuse, room};
 use crate::caller::Caller;
-use crate::mailbox::Incoming;
+use crate::mailbox::{Incoming, Receiver};
 use crate::process::{ExitReason, Process, panic_reason};
 use crate::task::{self, Name};
 
 /// A [`GenServer`](crate::GenServer) with many calls in flight: each runs in a task of its own, so
 /// that a slow one holds up nobody else, and they share the server by reference.
 ///
-/// At most [`Service::limit`] calls run at once; while that many do, nothing else is taken from the
-/// mailbox. Casts and other messages are handled one after the other, in the order of arrival: a
-/// call that comes behind a cast begins when the cast is done, one that came before it may still
-/// run. A panic in a call is the exit reason of that call alone, `{panic, Message}`. When the server
-/// ends, for whatever reason, calls that run are dropped where they stand, and their callers learn
-/// its reason; a node that shuts down lets them finish first, within its
-/// [`drain`](crate::NodeBuilder::drain).
+/// At most [`Service::limit`] calls run at once; while that many do, what comes waits in the
+/// mailbox, in its order. System messages (`:sys.get_state`, `GenServer.stop`) and the end do not
+/// wait for that. Casts and other messages are handled one after the other, in the order of
+/// arrival: a call that comes behind a cast begins when the cast is done, one that came before it
+/// may still run. A panic in a call is the exit reason of that call alone, `{panic, Message}`. When
+/// the server ends, for whatever reason, calls that run are dropped where they stand, and their
+/// callers learn its reason; a node that shuts down lets them finish first, and those that wait,
+/// within its [`drain`](crate::NodeBuilder::drain).
 ///
 /// ```
 /// use flitch::{Caller, Service};
@@ -127,10 +130,11 @@ pub(crate) fn live_many<S: Service>(
     async move {
         Box::pin(service.init(&process)).await;
         let limit = service.limit().max(1);
-        let mut running = Running { service: Arc::new(service), calls: JoinSet::new() };
+        let (service, calls) = (Arc::new(service), JoinSet::new());
+        let mut running = Running { service, calls, limit, unseen: false };
         loop {
             // As in a GenServer.
-            if let Some(reason) = Box::pin(running.busy(&mut process, limit)).await {
+            if let Some(reason) = Box::pin(running.busy(&mut process)).await {
                 return reason;
             }
             process.mailbox.ready().await;
@@ -138,22 +142,24 @@ pub(crate) fn live_many<S: Service>(
     }
 }
 
-/// The next that a service takes.
-async fn next(process: &mut Process, suspended: bool) -> Option<Incoming> {
-    match suspended {
-        true => process.mailbox.next_where(sys::reaches_suspended).await,
-        false => process.mailbox.next().await,
-    }
-}
-
 struct Running<S> {
     service: Arc<S>,
     calls: JoinSet<()>,
+    limit: usize,
+    /// Something may be in the mailbox that must not wait, though as many calls run as may.
+    unseen: bool,
+}
+
+/// What a service does next.
+enum Next {
+    Handle(Option<Incoming>),
+    /// See what there is now: a call is done, or something has come that must not wait.
+    Look,
 }
 
 impl<S: Service> Running<S> {
     /// Handles what there is, and waits for what runs. Says why the server has ended, if it has.
-    async fn busy(&mut self, process: &mut Process, limit: usize) -> Option<ExitReason> {
+    async fn busy(&mut self, process: &mut Process) -> Option<ExitReason> {
         let mut suspended = false;
         let mut then = Then::GoOn;
         loop {
@@ -164,29 +170,71 @@ impl<S: Service> Running<S> {
                 return Some(reason);
             }
             if self.calls.is_empty() && !suspended && process.mailbox.is_empty() {
+                process.entry.clear_crowded();
                 return None;
             }
-            let incoming = tokio::select! {
-                biased;
-                Some(_) = self.calls.join_next() => None,
-                incoming = next(process, suspended), if self.calls.len() < limit => Some(incoming),
-            };
-            then = match incoming {
-                // A call is done.
-                None => Then::GoOn,
-                Some(Some(Incoming::Message(payload))) => {
+            then = match self.next(process, suspended).await {
+                Next::Look => Then::GoOn,
+                Next::Handle(Some(Incoming::Message(payload))) => {
                     self.handle(process, payload, suspended).await
                 }
-                Some(Some(incoming)) => match Info::of(incoming) {
+                Next::Handle(Some(incoming)) => match Info::of(incoming) {
                     Some(info) => {
                         self.service.handle_info(info).await;
                         Then::GoOn
                     }
                     None => Then::Stop(ExitReason::shutdown()),
                 },
-                Some(None) => return Some(ExitReason::normal()),
+                Next::Handle(None) => return Some(ExitReason::normal()),
             };
         }
+    }
+
+    /// Waits for what is to be done next.
+    async fn next(&mut self, process: &mut Process, suspended: bool) -> Next {
+        let Process { context, mailbox } = process;
+        let full = self.calls.len() >= self.limit;
+        if full && context.entry.set_crowded() {
+            self.unseen = true;
+        }
+        if self.unseen && !suspended {
+            return self.look(mailbox).await;
+        }
+        let incoming = async {
+            match suspended {
+                true => mailbox.next_where(sys::reaches_suspended).await,
+                false => mailbox.next().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            Some(_) = self.calls.join_next() => Next::Look,
+            incoming = incoming, if suspended || !full => Next::Handle(incoming),
+            () = poll_fn(|_| context.entry.poll_pressed()), if full => {
+                self.unseen = true;
+                Next::Look
+            }
+        }
+    }
+
+    /// Goes through the whole mailbox for what must not wait. All else keeps its place. That is
+    /// done once when it gets crowded, and then for each that presses, but not for each call: who
+    /// serves a long queue would do nothing else.
+    async fn look(&mut self, mailbox: &mut Receiver) -> Next {
+        let found = {
+            let mut found = pin!(mailbox.next_where(sys::reaches_suspended));
+            poll_fn(|cx| Poll::Ready(found.as_mut().poll(cx))).await
+        };
+        match found {
+            Poll::Ready(incoming) => return Next::Handle(incoming),
+            Poll::Pending if mailbox.is_empty() => {
+                mailbox.restore();
+                self.unseen = false;
+            }
+            // Its turn is over.
+            Poll::Pending => tokio::task::yield_now().await,
+        }
+        Next::Look
     }
 
     async fn handle(&mut self, process: &Process, payload: Payload, suspended: bool) -> Then {

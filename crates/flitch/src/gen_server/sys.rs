@@ -1,8 +1,10 @@
 //! System messages: what `GenServer.stop` and the functions of `:sys` send to a server.
 //!
-//! Source: `sys.erl` (`do_cmd/6`), and `gen_server.erl` (`format_status/2`).
+//! Source: `sys.erl` (`do_cmd/6`, `do_get_state/2`); `format_status` of `gen_server.erl` and
+//! `gen.erl`.
 
 use std::any::type_name;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use flitch_dist::Payload;
 use flitch_etf::{Atom, Limits, Reader, SerError, Term, write_value};
@@ -10,6 +12,7 @@ use serde::Serialize;
 
 use crate::caller::From;
 use crate::mailbox::Incoming;
+use crate::node::panic_message;
 use crate::process::{ExitReason, Process};
 
 /// What a server does after a system message.
@@ -20,8 +23,8 @@ pub(super) enum Then {
     Stop(ExitReason),
 }
 
-/// Whether a suspended server takes it.
-pub(super) fn reaches_suspended(incoming: &Incoming) -> bool {
+/// Whether a suspended server takes it, and one that takes no more work.
+pub(crate) fn reaches_suspended(incoming: &Incoming) -> bool {
     match incoming {
         Incoming::Message(payload) => {
             super::envelope(&mut payload.reader()).is_some_and(|name| name == *"system")
@@ -69,10 +72,12 @@ fn answer<T: Serialize>(
         // `{ok, State}` is what newer releases (27 does) insist on. OTP 25 shows it as it is, as it does
         // when it asks a newer BEAM: neither request nor flags tell the two apart.
         None if request.is_atom("get_state") => {
-            shown(&state()).map_or_else(failed, |state| Term::from((Term::atom("ok"), state)))
+            shown(process, state).map_or_else(failed, |state| Term::from((Term::atom("ok"), state)))
         }
         None if request.is_atom("get_status") => {
-            shown(&state()).map_or_else(failed, |state| status(process, state, suspended))
+            let crashed = |cause| chars(&format!("{}:state crashed: {cause}", process.entry.label));
+            let state = shown(process, state).unwrap_or_else(crashed);
+            status(process, state, suspended)
         }
         Some([replace, _]) if replace.is_atom("replace_state") => {
             let why = "a fun of a BEAM cannot run on a flitch node";
@@ -92,11 +97,18 @@ fn failed(cause: String) -> Term {
     error((Term::atom("callback_failed"), callback, (Term::atom("error"), cause)))
 }
 
-/// A state as a term. One that has no form says why.
-fn shown<T: Serialize>(state: &T) -> Result<Term, String> {
-    let payload = Payload::encode(|out| write_value(out, state))
-        .map_err(|error: SerError| error.to_string())?;
-    payload.to_term(Limits::DEFAULT).map_err(|error| error.to_string())
+/// A state as a term. One that has no form, or panics when it is shown, says why: the server is
+/// none the worse for that.
+fn shown<T: Serialize>(process: &Process, state: impl FnOnce() -> T) -> Result<Term, String> {
+    let encoded = || Payload::encode(|out| write_value(out, &state()));
+    let payload = catch_unwind(AssertUnwindSafe(encoded))
+        .map_err(|panic| panic_message(panic.as_ref()))
+        .and_then(|encoded| encoded.map_err(|error: SerError| error.to_string()));
+    let shown =
+        payload.and_then(|it| it.to_term(Limits::DEFAULT).map_err(|error| error.to_string()));
+    shown.inspect_err(|error| {
+        tracing::error!(process = %process.pid(), error, "the state cannot be shown");
+    })
 }
 
 /// `{status, Pid, {module, Mod}, [PDict, SysState, Parent, Debug, Misc]}`.

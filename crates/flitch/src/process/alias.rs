@@ -49,15 +49,20 @@ impl Node {
             let Some(Alias { entry, once }) = aliases.get(alias) else { return };
             (Arc::clone(entry), *once)
         };
-        if once {
-            // Of two that answer at once, one comes through.
-            if !entry.bonds().aliases.remove(alias) {
-                return;
+        if !once {
+            // Under the lock: what comes through after all is there before it is taken back.
+            let bonds = entry.bonds();
+            if bonds.aliases.contains(alias) {
+                entry.push(Incoming::Message(payload));
             }
+            return;
+        }
+        // Of two that answer at once, one comes through.
+        if entry.bonds().aliases.remove(alias) {
             self.aliases().remove(alias);
             self.demonitor(&entry, alias);
+            entry.push(Incoming::Message(payload));
         }
-        entry.push(Incoming::Message(payload));
     }
 }
 
@@ -95,5 +100,35 @@ impl Context {
         self.node.aliases().make(reference.clone(), &self.entry, true);
         self.node.monitor_as(&self.entry, dest, reference.clone());
         Ok(reference)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use flitch_etf::{Term, write_term};
+
+    use super::*;
+    use crate::process::tests::node;
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn nothing_comes_to_an_alias_that_is_taken_back() {
+        let node = node().await;
+        for _ in 0..200 {
+            let inbox = node.inbox();
+            let alias = inbox.alias();
+            let sender = tokio::task::spawn_blocking({
+                let (node, alias) = (node.clone(), alias.clone());
+                let message = Payload::encode(|out| write_term(out, &Term::from(1))).unwrap();
+                move || (0..100).for_each(|_| node.deliver_to_alias(&alias, message.clone()))
+            });
+            while inbox.entry.mailbox.is_empty() && !sender.is_finished() {
+                tokio::task::yield_now().await;
+            }
+            assert!(inbox.unalias(&alias));
+            let before = inbox.entry.mailbox.len();
+            sender.await.unwrap();
+            assert_eq!(inbox.entry.mailbox.len(), before);
+        }
+        node.shutdown().await;
     }
 }

@@ -37,6 +37,23 @@ pub(crate) enum Link {
 }
 
 impl Bonds {
+    /// Whether they say nothing that none would not say as well.
+    pub(super) fn are_none(&self) -> bool {
+        !self.over
+            && self.watchers.is_empty()
+            && self.links.is_empty()
+            && self.watching.is_empty()
+            && self.aliases.is_empty()
+            && self.name.is_none()
+            && self.end.is_none()
+    }
+
+    /// Whether they hold little memory, now that they are none.
+    pub(super) fn are_small(&self) -> bool {
+        let places = self.watchers.capacity() + self.links.capacity();
+        places + self.watching.capacity() + self.aliases.capacity() <= 64
+    }
+
     /// LINK is to be sent: whether it is, and not linked yet.
     pub(crate) fn link(&mut self, other: &Pid) -> bool {
         !self.over && self.links.insert(other.clone(), Link::Active) != Some(Link::Active)

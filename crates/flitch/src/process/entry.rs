@@ -1,5 +1,6 @@
 //! A process as the node sees it: its place in the table.
 
+use std::cell::Cell;
 use std::ops::{Deref, DerefMut};
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
@@ -9,6 +10,7 @@ use flitch_etf::{Pid, Reference, Term};
 use futures_util::task::AtomicWaker;
 
 use super::bonds::Bonds;
+use crate::gen_server::reaches_suspended;
 use crate::mailbox::{self, Incoming, Refused};
 
 /// A process in the table.
@@ -18,7 +20,7 @@ pub(crate) struct Entry {
     /// The type of what it runs.
     pub(crate) label: &'static str,
     flags: AtomicU8,
-    /// None as long as nothing was ever bound to it: most of a million processes are like that.
+    /// None while nothing is bound to it: most of a million processes are like that.
     bonds: Mutex<Option<Box<Bonds>>>,
     /// Why the process has to end, once it has to.
     verdict: Mutex<Option<Verdict>>,
@@ -35,8 +37,14 @@ enum Verdict {
 
 static UNBOUND: LazyLock<Bonds> = LazyLock::new(Bonds::default);
 
-/// The bonds of a process, locked. They take memory when something is changed in them.
+/// The bonds of a process, locked. They take memory when something is changed in them, and give it
+/// back when nothing is left.
 pub(crate) struct Bound<'a>(MutexGuard<'a, Option<Box<Bonds>>>);
+
+thread_local! {
+    /// Bonds of nobody, for the next who needs some: each call binds its callee, and undoes that.
+    static SPARE: Cell<Option<Box<Bonds>>> = const { Cell::new(None) };
+}
 
 impl Entry {
     pub(crate) fn new(pid: Pid, mailbox: mailbox::Sender, label: &'static str) -> Self {
@@ -53,6 +61,9 @@ impl Entry {
 
     const TRAPS_EXITS: u8 = 1;
     const JUDGED: u8 = 2;
+    /// It takes no more work for now: what does not wait for that presses.
+    const CROWDED: u8 = 4;
+    const PRESSED: u8 = 8;
 
     fn is(&self, flag: u8) -> bool {
         self.flags.load(Ordering::Acquire) & flag != 0
@@ -82,10 +93,38 @@ impl Entry {
 
     /// Likewise, for what has a reason in it that was so many bytes long.
     pub(crate) fn push_with(&self, incoming: Incoming, reason: usize) {
+        let crowded = self.is(Self::CROWDED);
+        let presses = crowded && reaches_suspended(&incoming);
         if self.mailbox.push_with(incoming, reason) == Err(Refused::Full) {
             tracing::error!(process = %self.pid, "the mailbox is full: the process ends");
             self.end(Term::atom("mailbox_full"));
         }
+        // It may have become crowded meanwhile, and have looked before this was there.
+        if presses || (!crowded && self.is(Self::CROWDED)) {
+            self.flags.fetch_or(Self::PRESSED, Ordering::AcqRel);
+            self.judged.wake();
+        }
+    }
+
+    /// From now on [`Entry::poll_pressed`] tells of what must not wait. What is in the mailbox
+    /// already may be such. Says whether it was not so before.
+    pub(crate) fn set_crowded(&self) -> bool {
+        self.flags.fetch_or(Self::CROWDED, Ordering::AcqRel) & Self::CROWDED == 0
+    }
+
+    pub(crate) fn clear_crowded(&self) {
+        self.flags.fetch_and(!(Self::CROWDED | Self::PRESSED), Ordering::AcqRel);
+    }
+
+    /// Whether something has come since that must not wait. Only its own task asks, which
+    /// [`Entry::poll_ended`] wakes.
+    pub(crate) fn poll_pressed(&self) -> Poll<()> {
+        let pressed = self.is(Self::PRESSED);
+        if !pressed {
+            return Poll::Pending;
+        }
+        self.flags.fetch_and(!Self::PRESSED, Ordering::AcqRel);
+        Poll::Ready(())
     }
 
     /// Who monitored it does so no more, or is gone. What runs for that one's sake alone ends.
@@ -165,7 +204,17 @@ impl Deref for Bound<'_> {
 
 impl DerefMut for Bound<'_> {
     fn deref_mut(&mut self) -> &mut Bonds {
-        self.0.get_or_insert_default()
+        self.0.get_or_insert_with(|| SPARE.take().unwrap_or_default())
+    }
+}
+
+impl Drop for Bound<'_> {
+    fn drop(&mut self) {
+        if let Some(bonds) = self.0.take_if(|bonds| bonds.are_none())
+            && bonds.are_small()
+        {
+            SPARE.set(Some(bonds));
+        }
     }
 }
 
@@ -178,5 +227,51 @@ pub(crate) struct Reason {
 impl Reason {
     pub(crate) fn atom(name: &'static str) -> Self {
         Self { term: Term::atom(name), len: 0 }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use flitch_etf::Atom;
+
+    use super::*;
+
+    fn entry() -> (Entry, mailbox::Receiver) {
+        let (sender, receiver) = mailbox::mailbox(10_000);
+        (Entry::new(Pid { node: Atom::OK, id: 1, serial: 0, creation: 1 }, sender, "it"), receiver)
+    }
+
+    fn is_unbound(entry: &Entry) -> bool {
+        entry.bonds.lock().unwrap().is_none()
+    }
+
+    #[test]
+    fn a_process_that_nothing_is_bound_to_holds_no_memory_for_that() {
+        let (entry, _receiver) = entry();
+        let alias = Reference::three(Atom::OK, 1, [1, 0, 0]);
+        assert!(!entry.bonds().aliases.remove(&alias));
+        assert!(is_unbound(&entry), "what takes nothing away gives nothing either");
+        let other = Pid { node: Atom::OK, id: 2, serial: 0, creation: 1 };
+        assert!(entry.bonds().link(&other));
+        assert!(!is_unbound(&entry));
+        assert!(entry.bonds().unlinked_by(&other));
+        assert!(is_unbound(&entry));
+        entry.bonds().over = true;
+        assert!(!is_unbound(&entry), "the end is to be remembered");
+    }
+
+    #[test]
+    fn a_crowded_process_is_told_of_what_must_not_wait() {
+        let (entry, _receiver) = entry();
+        entry.push(Incoming::Shutdown);
+        assert!(entry.poll_pressed().is_pending(), "nobody is crowded");
+        assert!(entry.set_crowded());
+        assert!(!entry.set_crowded());
+        assert!(entry.poll_pressed().is_pending());
+        entry.push(Incoming::Exit { from: entry.pid.clone(), reason: Term::atom("boom") });
+        assert!(entry.poll_pressed().is_pending());
+        entry.push(Incoming::Shutdown);
+        assert!(entry.poll_pressed().is_ready());
+        assert!(entry.poll_pressed().is_pending(), "once is enough");
     }
 }

@@ -1,45 +1,49 @@
 //! What `Process.info` may say of a process.
+//!
+//! A list of all processes tells a little of each. What binds one to others is told by methods of
+//! their own: it takes as long as there are such others.
 
 use flitch_dist::Target;
 use flitch_etf::{Atom, Pid};
 
 use super::entry::Entry;
 
-/// A process as it is at this moment.
+/// A process as it is at this moment, without what binds it to others.
 #[derive(Clone, Debug)]
 pub(crate) struct Facts {
     /// The name that it is registered under.
     pub(crate) name: Option<Atom>,
     /// The type of its server, or of what it runs.
     pub(crate) label: &'static str,
-    pub(crate) links: Vec<Pid>,
-    /// Whom it monitors, and on which node.
-    pub(crate) monitors: Vec<(Target, Atom)>,
-    pub(crate) monitored_by: Vec<Pid>,
     /// Messages that wait.
     pub(crate) message_queue_len: usize,
     /// Bytes, with what waits; what its code holds nobody knows.
     pub(crate) memory: usize,
-    pub(crate) trap_exit: bool,
 }
 
 impl Entry {
     pub(crate) fn facts(&self) -> Facts {
-        let bonds = self.bonds();
         Facts {
-            name: bonds.name.clone(),
+            name: self.bonds().name.clone(),
             label: self.label,
-            links: bonds.links.keys().filter(|pid| bonds.is_linked(pid)).cloned().collect(),
-            monitors: bonds
-                .watching
-                .values()
-                .map(|it| (it.target.clone(), it.node.clone()))
-                .collect(),
-            monitored_by: bonds.watchers.values().map(|it| it.pid.clone()).collect(),
             message_queue_len: self.mailbox.len(),
             memory: size_of::<Self>() + self.mailbox.footprint(),
-            trap_exit: self.traps_exits(),
         }
+    }
+
+    pub(crate) fn links(&self) -> Vec<Pid> {
+        let bonds = self.bonds();
+        bonds.links.keys().filter(|pid| bonds.is_linked(pid)).cloned().collect()
+    }
+
+    /// Whom it monitors, and on which node.
+    pub(crate) fn monitors(&self) -> Vec<(Target, Atom)> {
+        let bonds = self.bonds();
+        bonds.watching.values().map(|it| (it.target.clone(), it.node.clone())).collect()
+    }
+
+    pub(crate) fn monitored_by(&self) -> Vec<Pid> {
+        self.bonds().watchers.values().map(|it| it.pid.clone()).collect()
     }
 }
 
@@ -76,10 +80,10 @@ mod tests {
         let facts = entry.facts();
         assert_eq!(facts.name, Some(Atom::OK));
         assert_eq!(facts.label, "shop::Order");
-        assert_eq!(facts.links, [pid(2)], "not the one that is being undone");
-        assert_eq!(facts.monitors.len(), 1);
-        assert_eq!(facts.monitored_by, [pid(5)]);
         assert_eq!(facts.message_queue_len, 1);
-        assert!(facts.memory > 0 && facts.trap_exit);
+        assert!(facts.memory > 0);
+        assert_eq!(entry.links(), [pid(2)], "not the one that is being undone");
+        assert_eq!(entry.monitors().len(), 1);
+        assert_eq!(entry.monitored_by(), [pid(5)]);
     }
 }

@@ -161,3 +161,19 @@ impl ProcessHandle {
         self.node.exit(&self.pid, &reason.into());
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::{Cookie, Epmd, Node};
+
+    /// A node that nobody knows of.
+    pub(super) async fn node() -> Node {
+        Node::builder("worker@127.0.0.1".parse().unwrap())
+            .cookie(Cookie::new("a secret of this test").unwrap())
+            .bind("127.0.0.1".parse().unwrap())
+            .epmd(Epmd::None)
+            .start()
+            .await
+            .unwrap()
+    }
+}

@@ -62,3 +62,22 @@ impl Context {
         Ok(Timer { task: task.abort_handle(), over })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::process::tests::node;
+
+    #[tokio::test]
+    async fn a_timer_dies_with_its_process() {
+        let node = node().await;
+        let inbox = node.inbox();
+        let timer = inbox.send_after(Duration::from_secs(3600), &1).unwrap();
+        assert!(!timer.task.is_finished());
+        drop(inbox);
+        while !timer.task.is_finished() {
+            tokio::task::yield_now().await;
+        }
+        node.shutdown().await;
+    }
+}

@@ -9,7 +9,7 @@ use crate::caller::Caller;
 use crate::functions::{Arguments, Demand, NotRun, OpenCall, Raise, Raised};
 use crate::gen_server::{GenServer, Info};
 use crate::node::Node;
-use crate::process::{ExitReason, Process};
+use crate::process::Process;
 
 /// Runs each call in a process of its own, those of `block_call` too: who calls waits, and
 /// nobody else has to.
@@ -117,9 +117,8 @@ impl Rex {
         };
         self.0.spawn_process(move |process: Process| async move {
             let _open = OpenCall::new(process.node.clone());
-            let outcome = found.run(process, demand).await;
-            answer(outcome.unwrap_or_else(Raised::badrpc));
-            ExitReason::normal()
+            let then = |outcome: Result<_, _>| answer(outcome.unwrap_or_else(Raised::badrpc));
+            found.run(process, demand, then).await;
         });
     }
 }

@@ -15,7 +15,7 @@ use crate::clock::now;
 use crate::functions::{Arguments, Demand, Found, NotRun, OpenCall, Raise, Raised};
 use crate::node::Node;
 use crate::peer_link::PeerLink;
-use crate::process::ExitReason;
+use crate::process::{Entry, Watcher};
 use crate::router::no_payload;
 
 /// What the end of the process is to say.
@@ -119,24 +119,49 @@ impl Node {
             // It runs when it is bound, and its pid is on its way.
             let _ = begun.await;
             let _open = is_call.then(|| OpenCall::new(process.node.clone()));
-            ExitReason(ends.reason(found.run(process, demand).await))
+            let context = process.context();
+            let end = move |outcome| {
+                context.node.process_ended(&context.entry, &ends.reason(outcome));
+            };
+            found.run(process, demand, end).await;
         });
         let pid: Pid = process.pid().clone();
         if flags & SPAWNED_LINK != 0 {
             self.deliver_link(Some(link), request.from.clone(), &pid);
         }
-        if flags & SPAWNED_MONITOR != 0 {
-            let (from, reference) = (request.from.clone(), request.request.clone());
-            self.deliver_monitor(Some(link), from, Target::Pid(pid.clone()), reference);
-            let entry = self.processes().by_pid(&pid).filter(|_| is_call);
-            if let Some(entry) = entry
-                && let Some(watcher) = entry.bonds().watchers.get_mut(&request.request)
-            {
-                watcher.is_caller = true;
-            }
+        if flags & SPAWNED_MONITOR != 0
+            && let Some(entry) = self.processes().by_pid(&pid)
+        {
+            self.watch_spawned(link, request, &entry, is_call);
         }
         self.answer_spawn(link, request, flags, &pid.into());
         let _ = begin.send(());
+    }
+
+    /// The monitor that a spawned process is born with. Where the link has ended by now, a process
+    /// that is there for its answer alone ends too: nobody would end it later.
+    fn watch_spawned(
+        &self,
+        link: &PeerLink,
+        request: &SpawnRequest,
+        entry: &Entry,
+        is_caller: bool,
+    ) {
+        let (reference, pid) = (request.request.clone(), request.from.clone());
+        let Some(mut bonds) = link.bonds_for_peer().filter(|bonds| !bonds.over) else {
+            if is_caller {
+                entry.end(Term::atom("killed"));
+            }
+            return;
+        };
+        let watcher = Watcher { pid, target: Target::Pid(entry.pid.clone()), is_caller };
+        entry.bonds().watchers.insert(reference.clone(), watcher);
+        let before = bonds.watched.insert(reference.clone(), entry.pid.clone());
+        drop(bonds);
+        // As with any monitor: of one reference twice, the later counts.
+        if let Some(before) = before.and_then(|pid| self.processes().by_pid(&pid)) {
+            before.bonds().watchers.remove(&reference);
+        }
     }
 }
 

@@ -145,4 +145,17 @@ impl Raw {
     pub(crate) async fn closed(&mut self) {
         while self.next().await.is_some() {}
     }
+
+    /// What `sys:terminate/2` and its kin send, and what answers it.
+    pub(crate) async fn system(&mut self, to: &Pid, request: Term) -> Term {
+        let from = Term::from((Term::from(self.pid(1)), Term::from(self.reference(1))));
+        let message = Term::from((Term::atom("system"), from, request));
+        self.send(&Control::Send { from: None, to: to.clone() }, &message).await;
+        loop {
+            let signal = soon(self.next()).await.unwrap();
+            if matches!(signal.control, Control::Send { .. }) {
+                return signal.payload.to_value().unwrap();
+            }
+        }
+    }
 }

@@ -5,19 +5,23 @@
 
 use flitch_etf::{Atom, List, Map, Term};
 
-use super::{Builtin, process, system_info};
+use super::{Builtin, Tell, process, system_info};
 use crate::functions::Raise;
 use crate::process::{Entry, Process};
 
 pub(super) const MODULE: &str = "Elixir.Phoenix.LiveDashboard.SystemInfo";
 
 pub(super) fn find(function: &str, arity: u8) -> Option<Builtin> {
-    let found: Builtin = match (function, arity) {
+    match (function, arity) {
+        ("processes_callback", 5) => return Some(Builtin::Walk(processes)),
+        // It tells of each that the process is bound to.
+        ("process_info_callback", 1) => return Some(Builtin::Walk(process_info)),
+        _ => {}
+    }
+    let found: Tell = match (function, arity) {
         ("capabilities_callback", 1) => capabilities,
         ("info_callback", 2) => info,
         ("usage_callback", 0) => |process, _| Ok(usage(process)),
-        ("processes_callback", 5) => processes,
-        ("process_info_callback", 1) => process_info,
         (
             "ports_callback" | "ets_callback" | "sockets_callback" | "applications_info_callback",
             4,
@@ -27,7 +31,7 @@ pub(super) fn find(function: &str, arity: u8) -> Option<Builtin> {
         ("memory_allocators_callback", 1) => |_, _| Ok(allocators()),
         _ => return None,
     };
-    Some(found)
+    Some(Builtin::Tell(found))
 }
 
 fn map<const N: usize>(fields: [(&'static str, Term); N]) -> Term {
@@ -104,7 +108,7 @@ fn usage(process: &Process) -> Term {
     map([
         ("atoms", 0.into()),
         ("ports", 0.into()),
-        ("processes", process.node.processes().all().len().into()),
+        ("processes", process.node.processes().len().into()),
         ("io", Term::from((0, 0))),
         ("uptime", uptime.into()),
         ("memory", memory),
@@ -189,8 +193,8 @@ fn process_info(process: &Process, arguments: &[Term]) -> Result<Term, Raise> {
     let Some(entry) = process.node.processes().by_pid(pid) else { return Ok(Term::atom("error")) };
     let all = process::info_all(process, arguments)?;
     let known = entry.facts();
-    let monitors: Vec<Term> = known
-        .monitors
+    let monitors: Vec<Term> = entry
+        .monitors()
         .iter()
         .map(|(target, _)| match target {
             flitch_dist::Target::Pid(pid) => details(process, pid),
@@ -205,9 +209,9 @@ fn process_info(process: &Process, arguments: &[Term]) -> Result<Term, Raise> {
         pair("initial_call", process::what_runs(&known)),
         pair("ancestors", Term::empty_list()),
         pair("label", known.label.into()),
-        pair("links", pids(&known.links)),
+        pair("links", pids(&entry.links())),
         pair("monitors", monitors.into()),
-        pair("monitored_by", pids(&known.monitored_by)),
+        pair("monitored_by", pids(&entry.monitored_by())),
         pair("group_leader", details(process, process.node.calls().caller())),
         pair("current_stacktrace", Term::empty_list()),
         pair("registered_name", known.name.as_ref().map_or_else(Term::empty_list, Term::from)),

@@ -2,17 +2,23 @@
 
 use flitch_etf::{Atom, Term};
 
-use super::{Builtin, is_exported, process, system_info};
+use super::{Builtin, Tell, is_exported, process, system_info};
 use crate::functions::Raise;
 use crate::process::Process;
 
 pub(super) fn find(function: &str, arity: u8) -> Option<Builtin> {
-    let found: Builtin = match (function, arity) {
-        ("processes", 0) => |process, _| Ok(process::all(&process.node)),
+    let walk: Option<Tell> = match (function, arity) {
+        ("processes", 0) => Some(|process, _| Ok(process::all(&process.node))),
+        ("registered", 0) => Some(|process, _| Ok(process::registered(&process.node))),
+        _ => None,
+    };
+    if let Some(walk) = walk {
+        return Some(Builtin::Walk(walk));
+    }
+    let found: Tell = match (function, arity) {
         ("process_info", 1) => process::info_all,
         ("process_info", 2) => process::info,
         ("is_process_alive", 1) => process::is_alive,
-        ("registered", 0) => |process, _| Ok(process::registered(&process.node)),
         ("whereis", 1) => whereis,
         ("node", 0) => |process, _| Ok(Term::from(&process.node.identity().atom)),
         ("nodes", 0) => |process, _| Ok(peers(process, |hidden| !hidden)),
@@ -25,7 +31,7 @@ pub(super) fn find(function: &str, arity: u8) -> Option<Builtin> {
         ("statistics", 1) => system_info::statistics,
         _ => return None,
     };
-    Some(found)
+    Some(Builtin::Tell(found))
 }
 
 fn whereis(process: &Process, arguments: &[Term]) -> Result<Term, Raise> {

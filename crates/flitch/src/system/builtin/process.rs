@@ -5,7 +5,7 @@
 use flitch_dist::Target;
 use flitch_etf::{Atom, Pid, Term};
 
-use super::Builtin;
+use super::Tell;
 use crate::functions::Raise;
 use crate::node::Node;
 use crate::process::{Entry, Facts, Process};
@@ -30,8 +30,8 @@ const USUAL: [&str; 16] = [
     "suspending",
 ];
 
-pub(super) fn find(function: &str, arity: u8) -> Option<Builtin> {
-    let found: Builtin = match (function, arity) {
+pub(super) fn find(function: &str, arity: u8) -> Option<Tell> {
+    let found: Tell = match (function, arity) {
         ("translate_initial_call" | "initial_call", 1) => |process, arguments| {
             let found = arguments.first().and_then(Term::as_pid);
             let entry = found.and_then(|pid| process.node.processes().by_pid(pid));
@@ -43,14 +43,13 @@ pub(super) fn find(function: &str, arity: u8) -> Option<Builtin> {
 }
 
 pub(super) fn all(node: &Node) -> Term {
-    let pids = node.processes().all().into_iter().map(|entry| Term::from(entry.pid.clone()));
-    Term::from(pids.collect::<Vec<_>>())
+    let pids = node.processes().all();
+    Term::from(pids.iter().map(|entry| Term::from(entry.pid.clone())).collect::<Vec<_>>())
 }
 
 pub(super) fn registered(node: &Node) -> Term {
-    let entries = node.processes().all();
-    let names = entries.iter().filter_map(|entry| entry.bonds().name.clone().map(Term::from));
-    Term::from(names.collect::<Vec<_>>())
+    let names = node.processes().names();
+    Term::from(names.into_iter().map(Term::from).collect::<Vec<_>>())
 }
 
 pub(super) fn is_alive(process: &Process, arguments: &[Term]) -> Result<Term, Raise> {
@@ -111,12 +110,12 @@ fn value(node: &Node, entry: &Entry, facts: &Facts, item: &str) -> Option<Term> 
     let pids = |pids: &[Pid]| Term::from(pids.iter().cloned().map(Term::from).collect::<Vec<_>>());
     Some(match item {
         "registered_name" => facts.name.as_ref().map_or_else(Term::empty_list, Term::from),
-        "links" => pids(&facts.links),
-        "monitored_by" => pids(&facts.monitored_by),
-        "monitors" => facts.monitors.iter().map(monitor).collect::<Vec<_>>().into(),
+        "links" => pids(&entry.links()),
+        "monitored_by" => pids(&entry.monitored_by()),
+        "monitors" => entry.monitors().iter().map(monitor).collect::<Vec<_>>().into(),
         "message_queue_len" => facts.message_queue_len.into(),
         "memory" => facts.memory.into(),
-        "trap_exit" => facts.trap_exit.into(),
+        "trap_exit" => entry.traps_exits().into(),
         "initial_call" | "current_function" => what_runs(facts),
         "label" => facts.label.into(),
         "dictionary" => vec![pair("$initial_call", what_runs(facts))].into(),

@@ -3,6 +3,8 @@
 //! What only a BEAM has is told as nothing of it: no ports, tables, schedulers' queues or
 //! allocators. An item that is not known is `badarg`, as on a release that does not know it.
 
+use std::sync::atomic::Ordering;
+
 use flitch_etf::Term;
 
 use crate::functions::Raise;
@@ -32,7 +34,7 @@ pub(super) fn system_info(process: &Process, arguments: &[Term]) -> Result<Term,
 pub(super) fn named(node: &Node, item: &str) -> Option<Term> {
     let threads = || std::thread::available_parallelism().map_or(1, usize::from);
     Some(match item {
-        "process_count" => node.processes().all().len().into(),
+        "process_count" => node.processes().len().into(),
         "port_count"
         | "atom_count"
         | "ets_count"
@@ -122,7 +124,7 @@ pub(super) fn statistics(process: &Process, arguments: &[Term]) -> Result<Term, 
         }
         "runtime" | "reductions" | "exact_reductions" | "context_switches" => zeros(),
         "garbage_collection" => Term::from((0, 0, 0)),
-        "io" => Term::from(((Term::atom("input"), 0), (Term::atom("output"), 0))),
+        "io" => io(&process.node),
         "run_queue"
         | "total_run_queue_lengths"
         | "total_run_queue_lengths_all"
@@ -134,6 +136,26 @@ pub(super) fn statistics(process: &Process, arguments: &[Term]) -> Result<Term, 
         "scheduler_wall_time" | "scheduler_wall_time_all" => Term::atom("undefined"),
         _ => return Err(Raise::badarg()),
     })
+}
+
+/// `{Scheduler, Active, Total}` of each. The program's threads are the system's to schedule: what
+/// they have worked is shared out evenly.
+pub(super) fn scheduler_wall_time(node: &Node) -> Term {
+    let cpu = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    let seconds = u64::try_from(cpu.tv_sec).unwrap_or_default();
+    let worked = seconds * 1_000_000 + u64::try_from(cpu.tv_nsec).unwrap_or_default() / 1000;
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let total = u64::try_from(node.info().uptime.as_micros()).unwrap_or(u64::MAX);
+    let each = worked / threads as u64;
+    Term::from((1..=threads).map(|number| Term::from((number, each, total))).collect::<Vec<_>>())
+}
+
+/// The bytes that went over links.
+pub(super) fn io(node: &Node) -> Term {
+    let counters = &node.stats().counters;
+    let [input, output] =
+        [&counters.bytes_in, &counters.bytes_out].map(|it| it.load(Ordering::Relaxed));
+    Term::from(((Term::atom("input"), input), (Term::atom("output"), output)))
 }
 
 /// A string of Erlang's.
