@@ -1,0 +1,75 @@
+//! What several commands take.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::ValueEnum;
+use flitch::config::{Ports, Seconds};
+
+/// Where the cookie is.
+#[derive(Debug, clap::Args)]
+pub(crate) struct CookieArgs {
+    /// A file with the cookie, for its owner alone [else: RELEASE_COOKIE, NODE_COOKIE, ~/.erlang.cookie]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) cookie_file: Option<PathBuf>,
+}
+
+/// Which node, and how to get there.
+#[derive(Debug, clap::Args)]
+pub(crate) struct TargetArgs {
+    /// The node, such as app@127.0.0.1
+    pub(crate) node: String,
+    #[command(flatten)]
+    pub(crate) cookie: CookieArgs,
+    /// The port that the node listens on, in a cluster without EPMD; 0 or a range asks EPMD
+    #[arg(long, value_name = "PORT", env = "ERL_DIST_PORT", hide_env_values = true)]
+    #[arg(default_value = "0")]
+    pub(crate) dist_port: Ports,
+}
+
+/// What every question to the cluster takes.
+#[derive(Clone, Copy, Debug, clap::Args)]
+pub(crate) struct CommonArgs {
+    /// How long all of it may take; fractions are fine
+    #[arg(long, value_name = "SECONDS", default_value = "5", value_parser = seconds)]
+    pub(crate) timeout: Duration,
+    /// How the answer, or the failure, is printed
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t = Format::Text)]
+    pub(crate) output: Format,
+}
+
+/// The language of terms.
+#[derive(Clone, Copy, Debug, clap::Args)]
+pub(crate) struct SyntaxArgs {
+    /// Read and print terms in Erlang's syntax instead of Elixir's
+    #[arg(long)]
+    pub(crate) erlang: bool,
+}
+
+/// For people or for programs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    Text,
+    Json,
+}
+
+/// `5` or `0.5`.
+pub(super) fn seconds(text: &str) -> Result<Duration, &'static str> {
+    match text.parse()? {
+        Seconds(Duration::ZERO) => Err("write more than none, such as 5 or 0.5"),
+        Seconds(time) => Ok(time),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_is_a_positive_number_of_seconds() {
+        assert_eq!(seconds("0.5"), Ok(Duration::from_millis(500)));
+        for text in ["soon", "0", "-1", "NaN", "inf", "1e300", ""] {
+            assert!(seconds(text).is_err(), "{text}");
+        }
+    }
+}
