@@ -5,11 +5,12 @@
 //! messages".)
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::LinkError;
 use crate::header::HeaderAtoms;
+use crate::{BufferPool, LinkError};
 
 /// How much of a large message goes in one frame, in bytes: as a BEAM has it.
 pub(crate) const FRAGMENT: usize = 64 * 1024;
@@ -30,6 +31,7 @@ pub(crate) struct Sequences {
     /// Bytes of all of them.
     held: usize,
     limits: Limits,
+    pool: Arc<BufferPool>,
 }
 
 /// What a peer may leave unfinished.
@@ -62,8 +64,8 @@ impl Sequences {
     /// has come. To grow by less is to copy it all too often.
     const AHEAD: usize = 1024 * 1024;
 
-    pub(crate) fn new(limits: Limits) -> Self {
-        Self { unfinished: HashMap::new(), held: 0, limits }
+    pub(crate) fn new(limits: Limits, pool: Arc<BufferPool>) -> Self {
+        Self { unfinished: HashMap::new(), held: 0, limits, pool }
     }
 
     /// The first fragment, with what its header named.
@@ -105,8 +107,15 @@ impl Sequences {
         }
         if bytes.len() > begun.bytes.capacity() - begun.bytes.len() {
             let left = usize::try_from(fragment).unwrap_or(usize::MAX).saturating_mul(FRAGMENT);
-            let ahead = Self::AHEAD.max(begun.bytes.len() * 8);
-            begun.bytes.reserve_exact(left.min(message).min(ahead).max(bytes.len()));
+            let left = left.min(message).max(bytes.len());
+            let used = if begun.bytes.is_empty() { self.pool.take(left) } else { None };
+            match used {
+                Some(buffer) => begun.bytes = buffer,
+                None => {
+                    let ahead = Self::AHEAD.max(begun.bytes.len() * 8);
+                    begun.bytes.reserve_exact(left.min(ahead).max(bytes.len()));
+                }
+            }
         }
         begun.bytes.extend_from_slice(bytes);
         begun.silent = false;
@@ -116,8 +125,11 @@ impl Sequences {
         }
         let whole = self.unfinished.remove(&sequence).map(|mut whole| {
             self.held -= whole.bytes.len() + Self::OVERHEAD;
-            whole.bytes.shrink_to_fit();
-            (whole.bytes.into(), whole.atoms)
+            // The last fragment is seldom full, which is not worth moving all for.
+            if whole.bytes.capacity() - whole.bytes.len() > FRAGMENT {
+                whole.bytes.shrink_to_fit();
+            }
+            (self.pool.lend(whole.bytes), whole.atoms)
         });
         Ok(whole)
     }
@@ -169,7 +181,7 @@ mod tests {
 
     #[test]
     fn fragments_of_two_messages_that_come_by_turns_are_put_together() {
-        let mut sequences = Sequences::new(LIMITS);
+        let mut sequences = Sequences::new(LIMITS, BufferPool::new(0));
         assert_eq!(begin(&mut sequences, part(7, 3), "one "), Ok(None));
         assert_eq!(begin(&mut sequences, part(8, 2), "four "), Ok(None));
         assert_eq!(sequences.go_on(part(7, 2), b"two "), Ok(None));
@@ -181,7 +193,7 @@ mod tests {
 
     #[test]
     fn fragments_count_down_one_by_one() {
-        let mut sequences = Sequences::new(LIMITS);
+        let mut sequences = Sequences::new(LIMITS, BufferPool::new(0));
         begin(&mut sequences, part(7, 4), "").unwrap();
         for wrong in [part(7, 4), part(7, 2), part(7, 1), part(7, 0), part(8, 3)] {
             let Part { sequence, fragment } = wrong;
@@ -194,7 +206,7 @@ mod tests {
 
     #[test]
     fn what_is_never_finished_is_bounded_in_bytes_and_in_number() {
-        let mut sequences = Sequences::new(LIMITS);
+        let mut sequences = Sequences::new(LIMITS, BufferPool::new(0));
         begin(&mut sequences, part(1, 9), "").unwrap();
         assert_eq!(
             sequences.go_on(part(1, 8), &[0; 101]),
@@ -203,7 +215,7 @@ mod tests {
         sequences.go_on(part(1, 8), &[0; 90]).unwrap();
         begin(&mut sequences, part(2, 9), "").unwrap();
         let over = LinkError::Unfinished { max: LIMITS.held };
-        let mut same = Sequences::new(LIMITS);
+        let mut same = Sequences::new(LIMITS, BufferPool::new(0));
         for sequence in 1..=3 {
             begin(&mut same, part(sequence, 9), "").unwrap();
         }
@@ -214,7 +226,7 @@ mod tests {
 
     #[test]
     fn a_sender_that_died_half_way_is_forgotten_and_one_that_is_slow_is_not() {
-        let mut sequences = Sequences::new(LIMITS);
+        let mut sequences = Sequences::new(LIMITS, BufferPool::new(0));
         begin(&mut sequences, part(1, 9), "dead").unwrap();
         begin(&mut sequences, part(2, 9), "slow").unwrap();
         assert_eq!(sequences.sweep(), 0);
@@ -223,6 +235,27 @@ mod tests {
         assert_eq!(sequences.held, 6 + Sequences::OVERHEAD);
         assert!(sequences.go_on(part(1, 8), b"undead").is_err());
         assert!(sequences.go_on(part(2, 7), b"than").is_ok());
+    }
+
+    #[test]
+    fn the_next_large_message_is_put_together_where_the_last_one_was() {
+        static FULL: [u8; FRAGMENT] = [7; FRAGMENT];
+        let limits = Limits { message: 1 << 20, held: 1 << 20 };
+        let mut sequences = Sequences::new(limits, BufferPool::new(1 << 20));
+        let mut whole = |sequence, parts: u64| {
+            let first = Bytes::from_static(&FULL);
+            sequences.begin(part(sequence, parts), first, HeaderAtoms::default()).unwrap();
+            let rest = (1..parts).rev();
+            let last = rest.map(|it| sequences.go_on(part(sequence, it), &FULL).unwrap()).last();
+            last.unwrap().unwrap().0
+        };
+        let one = whole(1, 8);
+        let (place, other) = (one.as_ptr(), whole(2, 8));
+        assert_ne!(other.as_ptr(), place, "the first one is still held");
+        drop(one);
+        let next = whole(3, 8);
+        assert_eq!((next.as_ptr(), next.len()), (place, 8 * FRAGMENT));
+        assert!(next.iter().all(|byte| *byte == 7));
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! What comes in over an established link, without the stream under it.
 
+use std::sync::Arc;
+
 use bytes::{Buf, Bytes, BytesMut};
 use flitch_etf::VERSION_MAGIC;
 
@@ -7,7 +9,7 @@ use crate::fragment::{self, Part, Sequences};
 use crate::frame::{Frame, FrameReader};
 use crate::header::{HeaderAtoms, Headers};
 use crate::packet::PASS_THROUGH;
-use crate::{LinkError, Signal};
+use crate::{BufferPool, LinkError, Signal};
 
 /// A whole message behind a header. (`DIST_HEADER` and so on in `erts/emulator/beam/external.h`.)
 pub(crate) const HEADER: u8 = 68;
@@ -55,12 +57,18 @@ impl Inbound {
     /// A link on which nothing has come yet.
     #[must_use]
     pub fn new(limits: InboundLimits) -> Self {
+        Self::with_pool(limits, BufferPool::new(0))
+    }
+
+    /// A link that puts large messages together in the memory of earlier ones.
+    #[must_use]
+    pub fn with_pool(limits: InboundLimits, pool: Arc<BufferPool>) -> Self {
         let InboundLimits { frame, message, unfinished } = limits;
         let limits = fragment::Limits { message, held: unfinished };
         Self {
             frames: FrameReader::new(frame),
             headers: Headers::default(),
-            sequences: Sequences::new(limits),
+            sequences: Sequences::new(limits, pool),
             signals: 0,
         }
     }

@@ -50,6 +50,7 @@ mod names;
 mod outbound;
 mod packet;
 mod payload;
+mod pool;
 #[cfg(test)]
 mod tests;
 mod tick;
@@ -62,4 +63,5 @@ pub use lane::Lane;
 pub use outbound::Outbound;
 pub use packet::{Incapable, Packet, PacketError};
 pub use payload::Payload;
+pub use pool::BufferPool;
 pub use tick::{TickAction, Ticker};

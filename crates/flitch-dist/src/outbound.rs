@@ -103,7 +103,8 @@ impl Outbound {
         self.signals
     }
 
-    /// Sends a signal, which was encoded with [`Outbound::flags`], and leaves the packet empty.
+    /// Sends a signal, which was encoded with [`Outbound::flags`], and leaves the packet empty. It
+    /// keeps its memory: see [`Packet::take_excess`].
     pub fn push(&mut self, packet: &mut Packet) {
         if packet.is_empty() {
             return;
@@ -139,6 +140,7 @@ impl Outbound {
         if encoded.is_ok() {
             self.push(&mut packet);
         }
+        drop(packet.take_excess());
         self.packet = packet;
         encoded
     }

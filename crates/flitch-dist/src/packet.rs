@@ -150,10 +150,26 @@ impl Packet {
         std::mem::take(self)
     }
 
+    /// Encodes into this memory from now on.
+    pub fn set_memory(&mut self, memory: Vec<u8>) {
+        self.clear();
+        self.bytes = memory;
+        self.bytes.clear();
+    }
+
+    /// The memory that a large message has left behind, more than an empty packet should keep.
+    pub fn take_excess(&mut self) -> Option<Vec<u8>> {
+        let excess = self.is_empty() && self.bytes.capacity() > Self::KEEP;
+        excess.then(|| std::mem::take(&mut self.bytes))
+    }
+
+    /// The memory of a message that has gone.
+    #[must_use]
+    pub fn into_memory(self) -> Vec<u8> {
+        self.bytes
+    }
+
     pub(crate) fn clear(&mut self) {
-        if self.bytes.capacity() > Self::KEEP {
-            self.bytes = Vec::new();
-        }
         self.bytes.clear();
         self.names.clear();
         self.start = 0;

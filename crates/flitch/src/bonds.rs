@@ -224,6 +224,7 @@ impl Node {
         let reason = link.reason();
         link.close(reason.clone());
         link.outbox.close();
+        self.buffers().clear();
         let bonds = link.end_bonds();
         for (ours, theirs) in bonds.links {
             if let Some(entry) = self.processes().by_pid(&ours) {

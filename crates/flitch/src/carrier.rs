@@ -60,7 +60,7 @@ impl Node {
         stream: impl Carrier,
         dialled: bool,
     ) -> Result<(), ConnectError> {
-        let link = Arc::new(PeerLink::new(&established, dialled, self.settings()));
+        let link = Arc::new(PeerLink::new(&established, dialled, self.settings(), self.buffers()));
         loop {
             match self.peers().established(self.name(), &link) {
                 Verdict::Up => break,
@@ -101,7 +101,7 @@ impl Drop for Up {
 async fn carry(node: &Node, link: &Arc<PeerLink>, stream: impl Carrier, leftover: &[u8]) {
     let (mut reader, mut writer) = stream.halves();
     let clock = Clock::new(node.settings());
-    let mut inbound = Inbound::new(node.settings().inbound);
+    let mut inbound = Inbound::with_pool(node.settings().inbound, node.buffers());
     inbound.buffer().extend_from_slice(leftover);
     let broken = tokio::select! {
         // Who was held up reads what has come meanwhile before it calls the peer silent.

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
-use flitch_dist::{InboundLimits, Ticker};
+use flitch_dist::{BufferPool, InboundLimits, Ticker};
 use flitch_etf::{Pid, Term};
 use flitch_handshake::{self as handshake, Flags};
 use flitch_name::{Creation, NodeName, NodePattern};
@@ -67,6 +67,8 @@ pub(crate) struct Shared {
     global: OnceLock<crate::global::State>,
     scopes: crate::pg::Scopes,
     pubsubs: crate::pubsub::PubSubs,
+    /// The memory of large messages, of all links.
+    buffers: Arc<BufferPool>,
 }
 
 /// What a node is told.
@@ -185,6 +187,9 @@ pub struct NodeInfo {
     pub messages_out: u64,
 }
 
+/// How much memory of large messages stays for those that come next, in bytes.
+const BUFFERS: usize = 32 << 20;
+
 /// How many events may wait for a slow listener.
 const EVENTS: usize = 1024;
 
@@ -248,6 +253,7 @@ impl Node {
             global: OnceLock::new(),
             scopes: crate::pg::Scopes::default(),
             pubsubs: crate::pubsub::PubSubs::default(),
+            buffers: BufferPool::new(BUFFERS),
         };
         (Self(Arc::new(shared)), requests)
     }
@@ -425,6 +431,10 @@ impl Node {
 
     pub(crate) fn settings(&self) -> &Settings {
         &self.0.settings
+    }
+
+    pub(crate) fn buffers(&self) -> Arc<BufferPool> {
+        Arc::clone(&self.0.buffers)
     }
 
     pub(crate) fn processes(&self) -> &Processes {

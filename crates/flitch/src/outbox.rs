@@ -4,10 +4,10 @@
 //! at once. So many small replies become one write, and nothing is queued twice.
 
 use std::cell::Cell;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use flitch_dist::{Control, Lane, Outbound, Packet, PacketError};
+use flitch_dist::{BufferPool, Control, Lane, Outbound, Packet, PacketError};
 use flitch_handshake::Flags;
 use tokio::sync::Notify;
 
@@ -24,6 +24,8 @@ pub(crate) struct Outbox {
     flags: Flags,
     /// The peer takes nothing at the moment.
     stalled: AtomicBool,
+    expected: Expected,
+    pool: Arc<BufferPool>,
 }
 
 struct State {
@@ -55,6 +57,38 @@ pub(crate) enum NotSent<E> {
     Encode(PacketError<E>),
 }
 
+/// What the next message may take, by those before it.
+///
+/// A guess: where it is wrong, memory is taken for nothing, or not used again.
+#[derive(Default)]
+struct Expected(AtomicU64);
+
+impl Expected {
+    /// For how many small messages a large one is remembered.
+    const SMALL: u64 = 16;
+    const COUNT: u64 = 0xff;
+
+    /// Bytes, or none where the next message is likely to be small.
+    fn room(&self) -> Option<usize> {
+        let size = self.0.load(Ordering::Relaxed) >> 8;
+        usize::try_from(size).ok().filter(|size| *size > 0)
+    }
+
+    fn learn(&self, size: usize) {
+        let before = self.0.load(Ordering::Relaxed);
+        let after = if size >= BufferPool::SMALLEST {
+            (size as u64) << 8 | Self::SMALL
+        } else if before & Self::COUNT > 0 {
+            before - 1
+        } else {
+            0
+        };
+        if after != before {
+            self.0.store(after, Ordering::Relaxed);
+        }
+    }
+}
+
 thread_local! {
     /// A packet to encode into, so that a small message costs no allocation.
     static PACKET: Cell<Option<Packet>> = const { Cell::new(None) };
@@ -69,7 +103,7 @@ impl Outbox {
     const LARGE_LIMIT: usize = 64;
 
     /// For a link to a peer with these flags.
-    pub(crate) fn new(limit: usize, flags: Flags) -> Self {
+    pub(crate) fn new(limit: usize, flags: Flags, pool: Arc<BufferPool>) -> Self {
         let state =
             State { outbound: Outbound::new(flags), closed: false, writing: 0, messages: 0 };
         Self {
@@ -79,6 +113,8 @@ impl Outbox {
             limit,
             flags,
             stalled: AtomicBool::new(false),
+            expected: Expected::default(),
+            pool,
         }
     }
 
@@ -94,16 +130,23 @@ impl Outbox {
     ) -> Result<Packet, NotSent<E>> {
         // Taken out: what is encoded may send something itself.
         let mut packet = PACKET.take().unwrap_or_default();
+        if let Some(memory) = self.expected.room().and_then(|room| self.pool.take(room)) {
+            packet.set_memory(memory);
+        }
         packet.encode(self.flags, control, write).map_err(NotSent::Encode)?;
         packet.set_lane(lane);
         Ok(packet)
     }
 
     fn append(&self, mut state: MutexGuard<'_, State>, mut packet: Packet, is_message: bool) {
+        self.expected.learn(packet.len());
         let first = state.outbound.is_empty();
         state.outbound.push(&mut packet);
         state.messages += u64::from(is_message);
         drop(state);
+        if let Some(memory) = packet.take_excess() {
+            drop(self.pool.give(memory));
+        }
         PACKET.set(Some(packet));
         if first {
             self.filled.notify_one();
@@ -186,6 +229,7 @@ impl Outbox {
         state.outbound.release();
         state.outbound.send_tick();
         drop(state);
+        self.pool.release();
         self.filled.notify_one();
     }
 
@@ -242,9 +286,7 @@ impl Outbox {
                 state.writing = bytes.len();
                 if state.writing > 0 {
                     drop(state);
-                    if !spent.is_empty() {
-                        tokio::task::spawn_blocking(|| drop(spent));
-                    }
+                    self.recycle(spent);
                     self.drained.notify_waiters();
                     return Some(bytes);
                 }
@@ -252,6 +294,15 @@ impl Outbox {
             }
             self.drained.notify_waiters();
             self.filled.notified().await;
+        }
+    }
+
+    fn recycle(&self, spent: Vec<Packet>) {
+        let memory = spent.into_iter().map(Packet::into_memory);
+        let refused: Vec<_> = memory.flat_map(|memory| self.pool.give(memory)).collect();
+        if !refused.is_empty() {
+            // To let go of it may take the system milliseconds.
+            tokio::task::spawn_blocking(|| drop(refused));
         }
     }
 
@@ -281,6 +332,10 @@ mod tests {
 
     use super::*;
 
+    fn outbox(limit: usize) -> Outbox {
+        Outbox::new(limit, Flags::NONE, BufferPool::new(0))
+    }
+
     fn push(outbox: &Outbox, len: usize) -> Result<(), NotSent<Infallible>> {
         let to = Pid { node: Atom::OK, id: 1, serial: 0, creation: 1 };
         outbox.push(Lane::NONE, &Control::Send { from: None, to }, |out| {
@@ -291,7 +346,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_gathers_is_taken_at_once() {
-        let outbox = Outbox::new(1000, Flags::NONE);
+        let outbox = outbox(1000);
         push(&outbox, 10).unwrap();
         push(&outbox, 10).unwrap();
         let both = outbox.next(Vec::new()).await.unwrap();
@@ -301,8 +356,32 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn the_next_large_message_is_encoded_where_the_last_one_was() {
+        let pool = BufferPool::new(8 << 20);
+        let outbox = Outbox::new(1 << 20, Flags::OFFERED, Arc::clone(&pool));
+        let free = || pool.take(1 << 20).map(|memory| pool.give(memory).len()) == Some(0);
+        let mut spare = Vec::new();
+        for _ in 0..3 {
+            push(&outbox, 1 << 20).unwrap();
+            assert!(pool.take(1 << 20).is_none(), "the message is in it");
+            while !outbox.lock().outbound.is_empty() {
+                spare = outbox.next(spare).await.unwrap();
+            }
+            assert!(free());
+            // Small ones in between take nothing for long.
+            push(&outbox, 10).unwrap();
+            assert!(free());
+            spare = outbox.next(spare).await.unwrap();
+        }
+        (1..Expected::SMALL).for_each(|_| push(&outbox, 10).unwrap());
+        assert!(outbox.expected.room().is_some_and(|room| room > 1 << 20), "one may still come");
+        push(&outbox, 10).unwrap();
+        assert_eq!(outbox.expected.room(), None);
+    }
+
+    #[tokio::test]
     async fn a_full_outbox_lets_senders_wait_and_wakes_them_when_it_is_drained() {
-        let outbox = std::sync::Arc::new(Outbox::new(100, Flags::NONE));
+        let outbox = std::sync::Arc::new(outbox(100));
         push(&outbox, 200).unwrap();
         let waiting = tokio::spawn({
             let outbox = std::sync::Arc::clone(&outbox);
@@ -316,14 +395,14 @@ mod tests {
 
     #[tokio::test]
     async fn who_cannot_wait_is_refused_when_the_peer_does_not_read() {
-        let outbox = Outbox::new(100, Flags::NONE);
+        let outbox = outbox(100);
         push(&outbox, 500).unwrap();
         assert!(matches!(push(&outbox, 1), Err(NotSent::Overflow)));
     }
 
     #[tokio::test]
     async fn many_who_wait_for_the_same_room_do_not_overflow_it_when_it_comes() {
-        let outbox = std::sync::Arc::new(Outbox::new(100, Flags::NONE));
+        let outbox = std::sync::Arc::new(outbox(100));
         push(&outbox, 200).unwrap();
         let send = |outbox: std::sync::Arc<Outbox>| async move {
             let to = Pid { node: Atom::OK, id: 1, serial: 0, creation: 1 };
@@ -351,7 +430,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_the_writer_holds_counts_too() {
-        let outbox = Outbox::new(100, Flags::NONE);
+        let outbox = outbox(100);
         push(&outbox, 500).unwrap();
         let held = outbox.next(Vec::new()).await.unwrap();
         assert!(matches!(push(&outbox, 1), Err(NotSent::Overflow)));
@@ -360,7 +439,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_server_does_not_wait_for_a_peer_that_takes_nothing() {
-        let outbox = Outbox::new(100, Flags::NONE);
+        let outbox = outbox(100);
         push(&outbox, 200).unwrap();
         let (room, ()) = tokio::join!(
             tokio::time::timeout(std::time::Duration::from_secs(5), outbox.room()),
@@ -371,7 +450,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_closed_outbox_wakes_everybody_and_takes_nothing() {
-        let outbox = std::sync::Arc::new(Outbox::new(100, Flags::NONE));
+        let outbox = std::sync::Arc::new(outbox(100));
         push(&outbox, 200).unwrap();
         let waiting = tokio::spawn({
             let outbox = std::sync::Arc::clone(&outbox);
@@ -386,7 +465,7 @@ mod tests {
 
     #[tokio::test]
     async fn flushed_means_that_the_writer_has_come_back_for_more() {
-        let outbox = std::sync::Arc::new(Outbox::new(100, Flags::NONE));
+        let outbox = std::sync::Arc::new(outbox(100));
         push(&outbox, 10).unwrap();
         let bytes = outbox.next(Vec::new()).await.unwrap();
         let waiting = tokio::spawn({

@@ -1,9 +1,9 @@
 //! One connected peer: its outbox, and what binds its processes to ours.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use flitch_dist::LinkError;
+use flitch_dist::{BufferPool, LinkError};
 use flitch_etf::{Atom, Pid, Reference};
 use flitch_handshake::{Established, Flags};
 use flitch_name::{Creation, NodeName};
@@ -121,14 +121,19 @@ impl CloseReason {
 }
 
 impl PeerLink {
-    pub(crate) fn new(established: &Established, dialled: bool, settings: &Settings) -> Self {
+    pub(crate) fn new(
+        established: &Established,
+        dialled: bool,
+        settings: &Settings,
+        pool: Arc<BufferPool>,
+    ) -> Self {
         Self {
             name: established.peer.clone(),
             atom: node_atom(&established.peer),
             creation: established.peer_creation,
             flags: established.flags,
             dialled,
-            outbox: Outbox::new(settings.link_limit, established.flags),
+            outbox: Outbox::new(settings.link_limit, established.flags, pool),
             traffic: Traffic::begin(),
             bonds: Mutex::default(),
             max_bonds: settings.max_bonds,

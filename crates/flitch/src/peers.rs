@@ -251,6 +251,7 @@ impl Peers {
 
 #[cfg(test)]
 mod tests {
+    use flitch_dist::BufferPool;
     use flitch_handshake::{Established, Flags, LocalNode};
     use flitch_name::Creation;
 
@@ -269,7 +270,7 @@ mod tests {
             us: LocalNode { name: name("m@h.x"), creation: Creation::new(9) },
             leftover: bytes::Bytes::new(),
         };
-        Arc::new(PeerLink::new(&established, dialled, &Settings::default()))
+        Arc::new(PeerLink::new(&established, dialled, &Settings::default(), BufferPool::new(0)))
     }
 
     #[test]
