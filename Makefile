@@ -2,7 +2,7 @@
 
 CARGO ?= cargo
 
-.PHONY: help setup test docker-test cluster chaos demo bench-codec bench-epmd bench bench-large bench-idle fuzz loom matrix lint check
+.PHONY: help setup test docker-test cluster chaos demo bench-codec bench-epmd bench bench-large bench-idle fuzz loom miri matrix lint check
 
 help:
 	@echo "flitch: a node of Rust in a cluster of BEAMs"
@@ -51,6 +51,10 @@ bench-idle: setup ## what an idle node and an idle link take of memory
 
 loom: ## every order in which threads can meet in a mailbox
 	RUSTFLAGS="--cfg flitch_loom" $(CARGO) test --locked -p flitch --no-default-features --lib mailbox::model --target-dir $(or $(CARGO_TARGET_DIR),target)/loom
+
+miri: ## the mailbox and the names under an interpreter that sees undefined behaviour (nightly, Miri)
+	MIRIFLAGS=-Zmiri-disable-isolation $(CARGO) +nightly miri test --locked -p flitch --no-default-features --lib mailbox:: --target-dir $(or $(CARGO_TARGET_DIR),target)/miri
+	MIRIFLAGS=-Zmiri-disable-isolation PROPTEST_CASES=8 $(CARGO) +nightly miri test --locked -p flitch-name --lib --target-dir $(or $(CARGO_TARGET_DIR),target)/miri
 
 matrix: ## the tests against OTP 25, 27 and 29, each from its Debian release (root)
 	@.ci/matrix
