@@ -24,6 +24,29 @@ use crate::router::no_payload;
 use crate::send::message_to;
 
 /// Why a call gave no answer.
+///
+/// ```
+/// use flitch::test::Network;
+/// use flitch::{CallError, Term};
+/// use std::time::Duration;
+///
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let network = Network::new();
+/// let worker = network.node("worker@a")?.start().await?;
+/// let app = network.beam("app@b")?.start().await?;
+/// let second = Duration::from_secs(1);
+///
+/// // GenServer.call({:orders, :app@b}, :count, 1000)
+/// let asked = worker.call::<_, _, Term>(("orders", app.name()), &"count", second).await;
+/// assert!(matches!(asked, Err(CallError::NoProc)));
+///
+/// network.cut(worker.name(), app.name());
+/// let asked = worker.call::<_, _, Term>(("orders", app.name()), &"count", second).await;
+/// assert_eq!(asked.unwrap_err().to_string(), "no answer within 1s");
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CallError {

@@ -19,6 +19,39 @@ use crate::process::{Entry, ExitReason};
 ///
 /// Answer with [`Caller::reply`], now or later, from here or from another task. A caller that is
 /// dropped without an answer gets an exit with the reason `no_reply`, rather than a timeout.
+///
+/// ```
+/// use flitch::test::Network;
+/// use flitch::{Caller, GenServer, Term};
+/// use std::time::Duration;
+///
+/// struct Reports;
+///
+/// impl GenServer for Reports {
+///     type Call = u64;
+///     type Cast = Term;
+///     type Reply = String;
+///     async fn handle_call(&mut self, number: u64, caller: Caller<String>) {
+///         // The server goes on with other calls; the answer comes from a task.
+///         tokio::spawn(async move {
+///             tokio::time::sleep(Duration::from_secs(2)).await;
+///             caller.reply(format!("report {number}"));
+///         });
+///     }
+///     async fn handle_cast(&mut self, _: Term) {}
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let network = Network::new();
+/// let worker = network.node("worker@a")?.start().await?;
+/// worker.spawn(Reports).register("reports")?;
+/// let app = network.beam("app@b")?.start().await?;
+/// let report: String = app.call(("reports", worker.name()), &7).await?;
+/// assert_eq!(report, "report 7");
+/// # Ok(())
+/// # }
+/// ```
 #[must_use = "the caller waits for an answer: reply, or it gets an exit"]
 pub struct Caller<R> {
     open: Option<Open>,

@@ -10,6 +10,15 @@ use std::path::{Path, PathBuf};
 use flitch_handshake as handshake;
 
 /// The secret that the nodes of a cluster share. Its value shows in no output of this type.
+///
+/// ```
+/// use flitch::Cookie;
+///
+/// let cookie = Cookie::new("a secret of the whole cluster")?;
+/// // It is shown nowhere, by mistake either.
+/// assert!(!format!("{cookie:?}").contains("secret"));
+/// # Ok::<(), flitch::CookieError>(())
+/// ```
 #[derive(Clone)]
 pub struct Cookie(pub(crate) handshake::Cookie);
 
@@ -146,6 +155,14 @@ fn create(path: &Path) -> io::Result<()> {
 }
 
 /// Why there is no cookie, and what to do. Never holds a cookie.
+///
+/// ```
+/// use flitch::{Cookie, CookieError};
+///
+/// let error = Cookie::from_env("SHOP_COOKIE").unwrap_err();
+/// assert!(matches!(error, CookieError::NotSet { .. }));
+/// assert_eq!(error.to_string(), "SHOP_COOKIE is not set: set it to the cluster's cookie");
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CookieError {

@@ -27,6 +27,13 @@ pub enum Dest {
 }
 
 /// Why something is no destination.
+///
+/// ```
+/// use flitch::{Dest, DestError};
+///
+/// let error = Dest::try_from(("orders", "app")).unwrap_err();
+/// assert!(matches!(error, DestError::Node(_)));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum DestError {

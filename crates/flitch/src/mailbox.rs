@@ -19,6 +19,30 @@ use loom::sync::{Arc, Mutex, MutexGuard};
 use crate::node::NodeEvent;
 
 /// What a process receives.
+///
+/// ```
+/// use flitch::test::Network;
+/// use flitch::{Incoming, Process};
+///
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let network = Network::new();
+/// let worker = network.node("worker@a")?.start().await?;
+/// let app = network.beam("app@b")?.start().await?;
+/// let doubler = worker.spawn_process(move |mut process: Process| async move {
+///     while let Some(incoming) = process.next().await {
+///         match incoming {
+///             Incoming::Message(message) => println!("{:?}", message.to_value::<String>()),
+///             Incoming::Down { reason, .. } => println!("who we watch is gone: {reason:?}"),
+///             Incoming::Shutdown => break,
+///             _ => {}
+///         }
+///     }
+/// });
+/// app.send(doubler.pid(), &"hello").await?;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Incoming {

@@ -33,6 +33,27 @@ use crate::throttle::Throttle;
 ///
 /// Cheap to clone; all clones are the same node. It runs on the tokio runtime that it was started
 /// on, until [`Node::shutdown`].
+///
+/// ```
+/// use flitch::test::Network;
+/// use std::time::Duration;
+///
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// // Node::builder("worker@10.0.0.7".parse()?), on a real network
+/// let network = Network::new();
+/// let worker = network.node("worker@a")?.start().await?;
+/// let app = network.beam("app@b")?.start().await?;
+/// app.serve("orders", |_: String| 3)?;
+///
+/// // GenServer.call({:orders, :app@b}, "a-1")
+/// let count: u64 = worker.call(("orders", app.name()), &"a-1", Duration::from_secs(5)).await?;
+/// assert_eq!(count, 3);
+/// assert!(worker.is_connected(app.name()));
+/// worker.shutdown().await;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct Node(Arc<Shared>);
 
@@ -157,6 +178,25 @@ pub(crate) struct Stats {
 }
 
 /// Something happened to a peer.
+///
+/// ```
+/// use flitch::NodeEvent;
+/// use flitch::test::Network;
+///
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let network = Network::new();
+/// let worker = network.node("worker@a")?.start().await?;
+/// let app = network.beam("app@b")?.start().await?;
+/// let mut events = worker.events();
+///
+/// app.connect(worker.name()).await?;
+/// assert!(matches!(events.recv().await?, NodeEvent::Up { node, .. } if node == *"app@b"));
+/// app.stop().await;
+/// assert!(matches!(events.recv().await?, NodeEvent::Down { node, .. } if node == *"app@b"));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum NodeEvent {
@@ -177,6 +217,22 @@ pub enum NodeEvent {
 }
 
 /// What a node has done so far.
+///
+/// ```
+/// use flitch::test::Network;
+/// use flitch::Term;
+///
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let network = Network::new();
+/// let worker = network.node("worker@a")?.start().await?;
+/// let app = network.beam("app@b")?.start().await?;
+/// let before = worker.info().messages_in;
+/// let _ = app.call::<_, _, Term>(("orders", worker.name()), &"a-1").await;
+/// assert!(worker.info().messages_in >= before);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NodeInfo {
     /// How long it has been up.

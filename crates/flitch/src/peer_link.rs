@@ -53,6 +53,25 @@ impl Bonds {
 }
 
 /// Why a link ended.
+///
+/// ```
+/// use flitch::test::Network;
+/// use flitch::{CloseReason, NodeEvent};
+///
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let network = Network::new();
+/// let worker = network.node("worker@a")?.start().await?;
+/// let app = network.beam("app@b")?.start().await?;
+/// worker.connect(app.name()).await?;
+/// let mut events = worker.events();
+///
+/// network.cut(worker.name(), app.name());
+/// let NodeEvent::Down { reason, .. } = events.recv().await? else { panic!("it is gone") };
+/// assert!(matches!(reason, CloseReason::TickTimeout(_)));   // after a minute without a word
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CloseReason {

@@ -38,6 +38,22 @@ impl Table {
 }
 
 /// Why a name was not given.
+///
+/// ```
+/// use flitch::RegisterError;
+/// use flitch::test::Network;
+///
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let network = Network::new();
+/// let worker = network.node("worker@a")?.start().await?;
+/// let forever = |_| std::future::pending::<()>();
+/// worker.spawn_process(forever).register("stock")?;
+/// let second = worker.spawn_process(forever).register("stock");
+/// assert!(matches!(second, Err(RegisterError::Taken(_))));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RegisterError {

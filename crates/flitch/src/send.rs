@@ -16,6 +16,22 @@ use crate::peer_link::PeerLink;
 use crate::process::Context;
 
 /// Why a message was not sent.
+///
+/// ```
+/// use flitch::test::Network;
+/// use flitch::SendError;
+///
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let network = Network::new();
+/// let worker = network.node("worker@a")?.start().await?;
+/// // As in Erlang: to a name that nobody has is no error, to a node that is not there is one.
+/// worker.send("nobody", &"hello").await?;
+/// let error = worker.send(("orders", "app@b"), &"hello").await.unwrap_err();
+/// assert!(matches!(error, SendError::Connect(_)));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SendError {

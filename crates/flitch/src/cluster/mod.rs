@@ -32,6 +32,24 @@ use crate::task::{self, Name};
 const EVENTS: usize = 1024;
 
 /// The cluster as a node sees it. Cheap to clone.
+///
+/// ```
+/// use flitch::test::Network;
+/// use std::time::Duration;
+///
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let network = Network::new();
+/// let app = network.beam("app@b")?.start().await?;
+/// let worker = network.node("worker@a")?.start().await?;
+///
+/// let cluster = worker.join(vec![app.name().clone()]);
+/// cluster.wait_for(1, Duration::from_secs(10)).await?;
+/// assert_eq!(cluster.members(), 1);
+/// assert_eq!(cluster.peers()[0].state.as_str(), "up");
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct Cluster {
     node: Node,

@@ -10,6 +10,29 @@ use crate::cluster::links::DialError;
 use crate::peer_link::CloseReason;
 
 /// Something happened to a peer that a topology has found.
+///
+/// ```
+/// use flitch::ClusterEvent;
+/// use flitch::test::Network;
+///
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let network = Network::new();
+/// let app = network.beam("app@b")?.start().await?;
+/// let worker = network.node("worker@a")?.start().await?;
+///
+/// let mut events = worker.cluster().events();
+/// worker.join(vec![app.name().clone()]);
+/// loop {
+///     match events.recv().await? {
+///         ClusterEvent::Discovered { node, .. } => println!("{node} was found"),
+///         ClusterEvent::Up { node } => break assert_eq!(node, *app.name()),
+///         _ => {}
+///     }
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum ClusterEvent {
@@ -42,6 +65,26 @@ pub enum ClusterEvent {
 }
 
 /// A peer that a topology has found.
+///
+/// ```
+/// use flitch::PeerState;
+/// use flitch::test::Network;
+/// use std::time::Duration;
+///
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let network = Network::new();
+/// let worker = network.node("worker@a")?.start().await?;
+/// let cluster = worker.join(vec!["nobody@b".parse::<flitch::NodeName>()?]);
+/// tokio::time::sleep(Duration::from_secs(5)).await;
+///
+/// for peer in cluster.peers() {
+///     println!("{} for {:?}: {}", peer.node, peer.since, peer.state);
+///     assert!(matches!(peer.state, PeerState::Dialling { .. } | PeerState::Waiting { .. }));
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PeerStatus {
     /// Its name.
@@ -55,6 +98,15 @@ pub struct PeerStatus {
 }
 
 /// What is with a peer. Printed, it is a sentence's worth of words.
+///
+/// ```
+/// use flitch::PeerState;
+/// use std::time::Duration;
+///
+/// let state = PeerState::Waiting { failures: 3, error: None, next: Duration::from_secs(4) };
+/// assert_eq!(state.as_str(), "waiting");
+/// assert_eq!(PeerState::Up.to_string(), "up");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum PeerState {
@@ -116,6 +168,25 @@ impl fmt::Display for PeerState {
 }
 
 /// A topology that was joined.
+///
+/// ```
+/// use flitch::test::Network;
+/// use std::time::Duration;
+///
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let network = Network::new();
+/// let app = network.beam("app@b")?.start().await?;
+/// let worker = network.node("worker@a")?.start().await?;
+/// let cluster = worker.join(vec![app.name().clone()]);
+/// cluster.wait_for(1, Duration::from_secs(10)).await?;
+///
+/// let topologies = cluster.topologies();
+/// assert_eq!(topologies[0].peers, [app.name().clone()]);
+/// assert!(topologies[0].problem.is_none());
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TopologyStatus {
     /// Its name.
@@ -131,6 +202,22 @@ pub struct TopologyStatus {
 }
 
 /// Not so many peers were up in time.
+///
+/// ```
+/// use flitch::test::Network;
+/// use std::time::Duration;
+///
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let network = Network::new();
+/// let worker = network.node("worker@a")?.start().await?;
+/// let cluster = worker.join(vec!["app@b".parse::<flitch::NodeName>()?]);
+/// let error = cluster.wait_for(1, Duration::from_secs(10)).await.unwrap_err();
+/// assert_eq!((error.up, error.wanted), (0, 1));
+/// assert!(error.to_string().starts_with("0 of 1 peers are up after 10s"));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 pub struct WaitError {
     /// How many were wanted.

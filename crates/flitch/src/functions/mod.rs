@@ -32,6 +32,27 @@ pub(crate) use run::{Demand, Found, NotRun, OpenCall};
 ///
 /// Cheap to clone. The limits that it was given count for each function that is offered through
 /// it.
+///
+/// ```
+/// use flitch::Raise;
+/// use flitch::test::Network;
+/// use std::time::Duration;
+///
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let network = Network::new();
+/// let worker = network.node("worker@a")?.start().await?;
+/// let functions = worker.functions().at_most(100).within(Duration::from_secs(5));
+/// let quote = |(sku,): (String,)| async move { Ok::<_, Raise>(sku.len()) };
+/// functions.offer("Elixir.Pricing", "quote", 1, quote)?;
+///
+/// // :erpc.call(:worker@a, Pricing, :quote, ["a-1"])
+/// let app = network.beam("app@b")?.start().await?;
+/// let price: u64 = app.rpc(worker.name(), "Elixir.Pricing", "quote", &["a-1".into()]).await?;
+/// assert_eq!(price, 3);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 pub struct Functions {
     node: Node,
@@ -40,6 +61,26 @@ pub struct Functions {
 }
 
 /// How a function was called, for one that was offered with [`Functions::offer_with`].
+///
+/// ```
+/// use flitch::test::Network;
+/// use flitch::{Invocation, Raise};
+///
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let network = Network::new();
+/// let worker = network.node("worker@a")?.start().await?;
+/// let whoami = |invocation: Invocation, (): ()| async move {
+///     Ok::<_, Raise>(invocation.caller.node.as_str().to_owned())
+/// };
+/// worker.functions().offer_with("audit", "whoami", 0, whoami)?;
+///
+/// let app = network.beam("app@b")?.start().await?;
+/// let name: String = app.rpc(worker.name(), "audit", "whoami", &[]).await?;
+/// assert_eq!(name, "app@b");
+/// # Ok(())
+/// # }
+/// ```
 #[non_exhaustive]
 pub struct Invocation {
     /// The process that the function runs in: its pid is what `Node.spawn` gave, and messages
@@ -53,6 +94,23 @@ pub struct Invocation {
 }
 
 /// Why a function was not offered.
+///
+/// ```
+/// use flitch::test::Network;
+/// use flitch::{OfferError, Raise};
+///
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let network = Network::new();
+/// let worker = network.node("worker@a")?.start().await?;
+/// let quote = |(sku,): (String,)| async move { Ok::<_, Raise>(sku.len()) };
+/// let functions = worker.functions();
+/// functions.offer("Elixir.Pricing", "quote", 1, quote)?;
+/// let again = functions.offer("Elixir.Pricing", "quote", 1, quote);
+/// assert!(matches!(again, Err(OfferError::Taken(..))));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum OfferError {

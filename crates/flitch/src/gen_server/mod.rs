@@ -133,6 +133,41 @@ pub trait GenServer: Send + 'static {
 }
 
 /// What a server receives beside calls and casts.
+///
+/// ```
+/// use flitch::test::Network;
+/// use flitch::{Caller, GenServer, Info, Term};
+///
+/// #[derive(Default)]
+/// struct Counter(u64);
+///
+/// impl GenServer for Counter {
+///     type Call = Term;
+///     type Cast = Term;
+///     type Reply = u64;
+///     async fn handle_call(&mut self, _: Term, caller: Caller<u64>) {
+///         caller.reply(self.0);
+///     }
+///     async fn handle_cast(&mut self, _: Term) {}
+///     async fn handle_info(&mut self, info: Info) {
+///         if let Info::Message(message) = info {
+///             self.0 += message.to_value::<u64>().unwrap_or(0);
+///         }
+///     }
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let network = Network::new();
+/// let worker = network.node("worker@a")?.start().await?;
+/// let counter = worker.spawn(Counter::default());
+///
+/// let app = network.beam("app@b")?.start().await?;
+/// app.send(counter.pid(), &5).await?;   // send(counter, 5)
+/// assert_eq!(app.call::<_, _, u64>(counter.pid(), &Term::atom("count")).await?, 5);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Info {

@@ -67,6 +67,24 @@ pub struct Global {
 }
 
 /// Why a name was not given, or nothing could be done.
+///
+/// ```
+/// use flitch::GlobalError;
+/// use flitch::test::Network;
+///
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let network = Network::new();
+/// let worker = network.node("worker@a")?.visible(true).start().await?;
+/// let forever = |_| std::future::pending::<()>();
+/// let (one, two) = (worker.spawn_process(forever), worker.spawn_process(forever));
+///
+/// let global = worker.global().ok_or("a hidden node has no part in it")?;
+/// global.register("pricing", one.pid()).await?;
+/// assert_eq!(global.register("pricing", two.pid()).await, Err(GlobalError::Taken));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum GlobalError {

@@ -108,6 +108,23 @@ pub struct Metrics {
 }
 
 /// What is with one link.
+///
+/// ```
+/// use flitch::test::Network;
+///
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let network = Network::new();
+/// let worker = network.node("worker@a")?.start().await?;
+/// let app = network.beam("app@b")?.start().await?;
+/// app.connect(worker.name()).await?;
+///
+/// let links = worker.metrics().links;
+/// assert_eq!(links[0].peer, *app.name());
+/// assert!(!links[0].dialled && !links[0].stalled);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LinkMetrics {
@@ -149,6 +166,16 @@ pub struct CallMetrics {
 }
 
 /// How long something took, as a histogram.
+///
+/// ```
+/// use flitch::Latency;
+/// use std::time::Duration;
+///
+/// /// How long a call took on average.
+/// fn average(latency: &Latency) -> Duration {
+///     latency.sum / u32::try_from(latency.count().max(1)).unwrap_or(u32::MAX)
+/// }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Latency {

@@ -72,6 +72,21 @@ pub struct Pg {
 }
 
 /// Why a process is not in a group, or not out of it.
+///
+/// ```
+/// use flitch::PgError;
+/// use flitch::test::Network;
+///
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let network = Network::new();
+/// let worker = network.node("worker@a")?.start().await?;
+/// let idle = worker.spawn_process(|_| std::future::pending::<()>());
+/// let pg = worker.pg()?;
+/// assert_eq!(pg.leave("workers", idle.pid()).await, Err(PgError::NotJoined));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PgError {

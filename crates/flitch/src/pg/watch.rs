@@ -41,6 +41,27 @@ pub enum GroupEvent {
 /// A stream of who joins and leaves: see [`Pg::watch`](crate::Pg::watch).
 ///
 /// Ends when the scope does, which is when the node shuts down or somebody kills its process.
+///
+/// ```
+/// use flitch::test::Network;
+/// use flitch::{GroupEvent, Term};
+///
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let network = Network::new();
+/// let worker = network.node("worker@a")?.start().await?;
+/// let pg = worker.pg()?;
+/// let mut watch = pg.watch("workers");
+/// let none = GroupEvent::Members(vec![(Term::from("workers"), vec![])]);
+/// assert_eq!(watch.next().await, Some(none));
+///
+/// let idle = worker.spawn_process(|_| std::future::pending::<()>());
+/// pg.join("workers", idle.pid()).await?;
+/// let joined = GroupEvent::Joined { group: Term::from("workers"), pids: vec![idle.pid().clone()] };
+/// assert_eq!(watch.next().await, Some(joined));
+/// # Ok(())
+/// # }
+/// ```
 pub struct GroupWatch {
     shared: Arc<Shared>,
     group: Option<Term>,

@@ -104,6 +104,27 @@ impl Stream for Process {
 }
 
 /// Why a process ends, as others learn it. `()` is `normal`.
+///
+/// ```
+/// use flitch::test::Network;
+/// use flitch::{ExitReason, term};
+///
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let network = Network::new();
+/// let worker = network.node("worker@a")?.start().await?;
+/// let app = network.beam("app@b")?.start().await?;
+/// // What a process returns is why it ended.
+/// let task = worker.spawn_process(|mut process| async move {
+///     process.next().await;
+///     ExitReason::from(term!({:done, 7}))
+/// });
+/// let monitor = app.monitor(task.pid())?;
+/// app.send(task.pid(), &"go").await?;
+/// assert_eq!(app.down(&monitor).await?, term!({:done, 7}));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct ExitReason(pub Term);
 
@@ -134,6 +155,22 @@ impl From<Term> for ExitReason {
 }
 
 /// A process that was spawned: what others hold of it.
+///
+/// ```
+/// use flitch::test::Network;
+/// use flitch::term;
+///
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let network = Network::new();
+/// let worker = network.node("worker@a")?.start().await?;
+/// let stock = worker.spawn_process(|_| std::future::pending::<()>()).register("stock")?;
+/// assert_eq!(worker.whereis("stock").as_ref(), Some(stock.pid()));
+///
+/// stock.exit(term!(:moved));   // Process.exit(stock, :moved)
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct ProcessHandle {
     pub(crate) node: Node,

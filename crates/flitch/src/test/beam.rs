@@ -32,6 +32,19 @@ use crate::{CallError, RpcError};
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// A BEAM in the making. See [`Network::beam`].
+///
+/// ```
+/// use flitch::test::{Network, Otp};
+/// use std::time::Duration;
+///
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let network = Network::new();
+/// let app = network.beam("app@b")?.otp(Otp::V25).patience(Duration::from_secs(1)).start().await?;
+/// assert_eq!(*app.name(), *"app@b");
+/// # Ok(())
+/// # }
+/// ```
 #[must_use = "a BEAM is made by `start`"]
 pub struct BeamBuilder {
     network: Network,
