@@ -9,6 +9,23 @@ use flitch_handshake::{Cause, HandshakeError};
 use flitch_name::{NameError, NodeName};
 
 /// Why a peer could not be reached, by the stage that failed.
+///
+/// ```
+/// use flitch::test::Network;
+/// use flitch::{ConnectError, Stage};
+///
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let network = Network::new();
+/// let worker = network.node("worker@a")?.start().await?;
+/// assert!(matches!(worker.connect(worker.name()).await, Err(ConnectError::Itself)));
+///
+/// let error = worker.connect(&"app@b".parse()?).await.unwrap_err();
+/// println!("{error}");
+/// assert_ne!(error.stage(), Stage::Handshake);   // nobody is there
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConnectError {
@@ -96,11 +113,20 @@ pub enum ConnectError {
 }
 
 /// The operating system has no random number to give, and a challenge that can be guessed is none.
+///
+/// See [`ConnectError::NoRandomness`]: no program can bring it about by itself.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
 #[error("no random number for the challenge of a handshake: {0}")]
 pub struct NoRandomness(pub(crate) getrandom::Error);
 
 /// The stages of reaching a peer, as a program may want to tell them apart.
+///
+/// ```
+/// use flitch::{ConnectError, Stage};
+///
+/// let error = ConnectError::Itself;
+/// assert_eq!(error.stage(), Stage::Name);   // only another name would help
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stage {
     /// The name.

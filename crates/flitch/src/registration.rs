@@ -16,6 +16,18 @@ use crate::start::StartError;
 use crate::task::{self, Name};
 
 /// Which EPMD a node registers with.
+///
+/// ```
+/// use flitch::{Epmd, Node};
+///
+/// // In a cluster whose nodes all listen on one port, nobody needs an EPMD.
+/// let builder = Node::builder("worker@10.0.0.7".parse()?)
+///     .epmd(Epmd::None)
+///     .peer_port(flitch::PeerPort::Fixed(9100));
+/// assert_eq!(Epmd::default(), Epmd::Auto);
+/// # let _ = builder;
+/// # Ok::<(), flitch::NameError>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Epmd {
     /// The one that runs on this host; if none does, one inside this program.

@@ -13,6 +13,15 @@ use crate::connect_error::{ConnectError, Stage};
 
 /// How the port of a peer is found that [`NodeBuilder::port_of`](crate::NodeBuilder::port_of) says
 /// nothing about.
+///
+/// ```
+/// use flitch::{Node, PeerPort};
+///
+/// // As `erl -erl_epmd_port 9100`, or ERL_DIST_PORT in an Elixir release.
+/// let builder = Node::builder("worker@10.0.0.7".parse()?).peer_port(PeerPort::Fixed(9100));
+/// # let _ = builder;
+/// # Ok::<(), flitch::NameError>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PeerPort {
     /// The EPMD on the peer's host knows it; that EPMD listens on this port.

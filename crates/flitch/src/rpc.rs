@@ -22,6 +22,24 @@ use crate::node::Node;
 use crate::router::no_payload;
 
 /// Why a function on another node gave no result.
+///
+/// ```
+/// use flitch::test::Network;
+/// use flitch::{RpcError, Term};
+/// use std::time::Duration;
+///
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let network = Network::new();
+/// let worker = network.node("worker@a")?.start().await?;
+/// let app = network.beam("app@b")?.start().await?;
+/// let second = Duration::from_secs(1);
+/// // :erpc.call(:app@b, Pricing, :quote, [])
+/// let called = worker.rpc::<Term>(app.name(), "Elixir.Pricing", "quote", &[], second).await;
+/// assert!(matches!(called, Err(RpcError::Error { reason, .. }) if reason.is_atom("undef")));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RpcError {
@@ -245,6 +263,23 @@ impl Node {
 
 /// A process on another node that was started from here ([`Node::spawn_on`]). Dropped, it is
 /// monitored no more, and lives on.
+///
+/// ```
+/// use flitch::test::Network;
+/// use std::time::Duration;
+///
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let network = Network::new();
+/// let worker = network.node("worker@a")?.start().await?;
+/// let app = network.beam("app@b")?.start().await?;
+/// let second = Duration::from_secs(1);
+/// let spawned = worker.spawn_on(app.name(), "Elixir.Pricing", "quote", &[], second).await?;
+/// assert_eq!(spawned.pid().node.as_str(), "app@b");
+/// println!("it ended with {:?}", spawned.ended().await);   // {:undef, …}
+/// # Ok(())
+/// # }
+/// ```
 pub struct Spawned {
     pid: Pid,
     pending: Pending,

@@ -24,6 +24,20 @@ use crate::task;
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Why a node could not be started.
+///
+/// ```
+/// use flitch::StartError;
+/// use flitch::test::Network;
+///
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let network = Network::new();
+/// let first = network.node("worker@a")?.start().await?;
+/// let second = network.node("worker@a")?.start().await;
+/// assert!(matches!(second, Err(StartError::Epmd(_))));   // the name is taken
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StartError {

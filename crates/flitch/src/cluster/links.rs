@@ -12,6 +12,40 @@ use crate::node::Node;
 ///
 /// The node itself does it unless [`Topology::links`](crate::Topology::links) replaces it: for a
 /// program that decides by itself whom it lets in, or that connects by other means.
+///
+/// ```
+/// use flitch::test::Network;
+/// use flitch::{DialError, Links, Node, NodeName, Topology};
+/// use std::time::Duration;
+///
+/// /// Connects as the node does, but not to who is under maintenance.
+/// struct Careful(Node);
+///
+/// impl Links for Careful {
+///     async fn connect(&self, peer: &NodeName) -> Result<(), DialError> {
+///         match peer.host() {
+///             "maintenance" => Err(DialError::new("it is under maintenance")),
+///             _ => Ok(self.0.connect(peer).await?),
+///         }
+///     }
+///     async fn disconnect(&self, peer: &NodeName) {
+///         self.0.disconnect(peer);
+///     }
+///     fn list_nodes(&self) -> Vec<NodeName> {
+///         self.0.peers_up()
+///     }
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let network = Network::new();
+/// let app = network.beam("app@b")?.start().await?;
+/// let worker = network.node("worker@a")?.start().await?;
+/// let topology = Topology::from(vec![app.name().clone()]).links(Careful(worker.clone()));
+/// worker.join(topology).wait_for(1, Duration::from_secs(10)).await?;
+/// # Ok(())
+/// # }
+/// ```
 pub trait Links: Send + Sync + 'static {
     /// Connects to a peer, if it is not connected yet.
     ///
@@ -41,6 +75,14 @@ impl Links for Node {
 }
 
 /// Why a peer could not be connected.
+///
+/// ```
+/// use flitch::DialError;
+///
+/// let error = DialError::new("it is under maintenance");
+/// assert_eq!(error.to_string(), "it is under maintenance");
+/// assert_eq!(error.stage, None);
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DialError {
     /// The stage that failed, where that is known.

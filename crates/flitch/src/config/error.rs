@@ -9,6 +9,13 @@ use crate::connect_error::ConnectError;
 use crate::cookie::CookieError;
 
 /// What is wrong with a configuration. Its text never shows the value of a secret.
+///
+/// ```
+/// use flitch::Config;
+///
+/// let error = Config::read("[node]\nnmae = 'worker@10.0.0.7'", []).unwrap_err();
+/// assert_eq!(error.line(), Some(2));
+/// ```
 #[derive(Clone, Debug)]
 pub struct ConfigError {
     place: Place,

@@ -51,6 +51,23 @@ use read::Source;
 
 /// A program's configuration. What the program decides by itself it sets in the sections, before
 /// [`Config::builder`] and [`Config::join`], or in the [`NodeBuilder`].
+///
+/// ```
+/// use flitch::Config;
+///
+/// let text = "
+/// [node]
+/// name = 'worker@10.0.0.7'
+///
+/// [topologies.beams]
+/// strategy = 'Kubernetes.DNS'
+/// config = { service = 'shop-headless', application_name = 'shop' }
+/// ";
+/// let config = Config::read(text, [])?;
+/// assert_eq!(config.name()?, *"worker@10.0.0.7");
+/// assert_eq!(config.topologies()?.len(), 1);
+/// # Ok::<(), flitch::ConfigError>(())
+/// ```
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct Config {

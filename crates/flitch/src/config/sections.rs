@@ -14,6 +14,15 @@ use serde::{Deserialize, Deserializer};
 use crate::registration::Epmd;
 
 /// `[node]`: the node, as [`NodeBuilder`](crate::NodeBuilder) makes it.
+///
+/// ```
+/// use flitch::Config;
+///
+/// let config = Config::read("node.drain = 10", [("ERL_DIST_PORT".to_owned(), "9100".to_owned())])?;
+/// assert_eq!(config.node.drain, Some(std::time::Duration::from_secs(10)));
+/// assert_eq!(config.node.dist_port, Some("9100".parse()?));   // the variable is stronger
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 #[non_exhaustive]
@@ -65,6 +74,14 @@ pub struct NodeSection {
 }
 
 /// `[http]`: what a program may serve to those who watch over it.
+///
+/// ```
+/// use flitch::Config;
+///
+/// let config = Config::read("http.listen = '0.0.0.0:4000'", [])?;
+/// assert_eq!(config.http.listen.map(|it| it.port()), Some(4000));
+/// # Ok::<(), flitch::ConfigError>(())
+/// ```
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 #[non_exhaustive]
@@ -74,6 +91,14 @@ pub struct HttpSection {
 }
 
 /// `[cluster]`: when a node counts as ready.
+///
+/// ```
+/// use flitch::Config;
+///
+/// let config = Config::read("cluster.ready = 2", [])?;
+/// assert_eq!(config.cluster.ready, 2);
+/// # Ok::<(), flitch::ConfigError>(())
+/// ```
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 #[non_exhaustive]
@@ -83,6 +108,15 @@ pub struct ClusterSection {
 }
 
 /// `[topologies.NAME]`: a strategy and its options, in the words of libcluster.
+///
+/// ```
+/// use flitch::config::TopologySection;
+///
+/// let config = toml::toml! { secret = "of the cluster" };
+/// let topology = TopologySection::new("Gossip", config);
+/// // What options hold is shown nowhere: it may be a secret.
+/// assert!(!format!("{topology:?}").contains("of the cluster"));
+/// ```
 #[derive(Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
@@ -118,6 +152,13 @@ impl fmt::Debug for TopologySection {
 }
 
 /// A port, or a range of which the first free one is taken.
+///
+/// ```
+/// use flitch::config::Ports;
+///
+/// assert_eq!("9100-9105".parse(), Ok(Ports(9100..=9105)));
+/// assert!("many".parse::<Ports>().unwrap_err().contains("from 0 to 65535"));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ports(pub RangeInclusive<u16>);
 
@@ -169,6 +210,15 @@ impl<'de> Deserialize<'de> for Ports {
 }
 
 /// The words for [`Epmd`].
+///
+/// ```
+/// use flitch::Config;
+/// use flitch::config::EpmdChoice;
+///
+/// let config = Config::read("node.epmd = 'none'", [])?;
+/// assert_eq!(config.node.epmd, EpmdChoice::None);
+/// # Ok::<(), flitch::ConfigError>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum EpmdChoice {
@@ -232,6 +282,15 @@ where
 }
 
 /// Seconds, such as 5 or 0.5.
+///
+/// ```
+/// use flitch::config::Seconds;
+/// use std::time::Duration;
+///
+/// let Seconds(time) = "0.5".parse()?;
+/// assert_eq!(time, Duration::from_millis(500));
+/// # Ok::<(), &'static str>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Seconds(pub Duration);
 

@@ -19,6 +19,23 @@ const AT_ONCE: usize = 256;
 /// What happens when two partitions become one and each has a process under a name. As between
 /// functions of Erlang's `global` module, "the lesser" is the process on the node whose name comes
 /// first.
+///
+/// ```
+/// use flitch::Conflict;
+/// use flitch::test::Network;
+///
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let network = Network::new();
+/// let worker = network.node("worker@a")?.visible(true).start().await?;
+/// let leader = worker.spawn_process(|_| std::future::pending::<()>());
+/// let global = worker.global().ok_or("a hidden node has no part in it")?;
+/// // :global.register_name("leader", leader, &:global.notify_all_name/3)
+/// global.register_with("leader", leader.pid(), Conflict::NotifyAll).await?;
+/// assert_eq!(global.whereis(&"leader".into()).as_ref(), Some(leader.pid()));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Conflict {

@@ -156,6 +156,25 @@ pub struct LinkMetrics {
 }
 
 /// What is with calls in one direction.
+///
+/// ```
+/// use flitch::test::Network;
+/// use std::time::Duration;
+///
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let network = Network::new();
+/// let worker = network.node("worker@a")?.start().await?;
+/// let app = network.beam("app@b")?.start().await?;
+/// app.serve("orders", |_: String| 3)?;
+/// let _: u64 = worker.call(("orders", app.name()), &"a-1", Duration::from_secs(5)).await?;
+///
+/// let out = worker.metrics().calls_out;
+/// let answered = out.ended.iter().find(|(outcome, _)| *outcome == "reply");
+/// assert_eq!((out.open, answered.map(|(_, latency)| latency.count())), (0, Some(1)));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct CallMetrics {

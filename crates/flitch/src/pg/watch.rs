@@ -16,6 +16,27 @@ use crate::pg::shared::Shared;
 const EVENTS: usize = 4096;
 
 /// What a [`GroupWatch`] tells.
+///
+/// ```
+/// use flitch::GroupEvent;
+/// use flitch::test::Network;
+///
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let network = Network::new();
+/// let worker = network.node("worker@a")?.start().await?;
+/// let pg = worker.pg()?;
+/// let mut watch = pg.watch_all();
+/// let Some(GroupEvent::Members(before)) = watch.next().await else { panic!("how it is") };
+/// assert!(before.is_empty());
+///
+/// let idle = worker.spawn_process(|_| std::future::pending::<()>());
+/// pg.join("workers", idle.pid()).await?;
+/// let Some(GroupEvent::Joined { pids, .. }) = watch.next().await else { panic!("a join") };
+/// assert_eq!(pids, [idle.pid().clone()]);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum GroupEvent {

@@ -13,6 +13,25 @@ use super::Context;
 use crate::mailbox::Incoming;
 
 /// A message to a process of ours that is to come later. Dropped, it still comes.
+///
+/// ```
+/// use flitch::Incoming;
+/// use flitch::test::Network;
+/// use std::time::Duration;
+///
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let network = Network::new();
+/// let worker = network.node("worker@a")?.start().await?;
+/// let mut inbox = worker.inbox();
+/// let late = inbox.send_after(Duration::from_secs(2), &"late")?;
+/// inbox.send_after(Duration::from_secs(3), &"later")?;
+/// late.cancel();
+/// let Some(Incoming::Message(message)) = inbox.next().await else { panic!("a message") };
+/// assert_eq!(message.to_value::<String>()?, "later");
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 pub struct Timer {
     task: AbortHandle,

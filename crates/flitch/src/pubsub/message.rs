@@ -12,6 +12,25 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 /// A message that was published on a topic, still encoded.
+///
+/// ```
+/// use flitch::test::Network;
+/// use flitch::{Atom, term};
+///
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let network = Network::new();
+/// let worker = network.node("worker@a")?.start().await?;
+/// let pubsub = worker.pubsub("Elixir.Shop.PubSub").await?;
+/// let mut orders = pubsub.subscribe("orders");
+///
+/// // Phoenix.PubSub.broadcast(Shop.PubSub, "orders", {:new, 7})
+/// pubsub.local_broadcast("orders", &term!({:new, 7}))?;
+/// let (what, number): (Atom, u64) = orders.next().await.ok_or("it has ended")?.to_value()?;
+/// assert_eq!((what.as_str(), number), ("new", 7));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 pub struct Published {
     payload: Payload,

@@ -85,6 +85,21 @@ pub(crate) struct Running {
 pub(crate) type PubSubs = tokio::sync::Mutex<HashMap<Atom, Arc<Running>>>;
 
 /// Why a node has no part in a PubSub.
+///
+/// ```
+/// use flitch::PubSubError;
+/// use flitch::test::Network;
+///
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let network = Network::new();
+/// let worker = network.node("worker@a")?.start().await?;
+/// let too_long = "x".repeat(300);   // an atom has up to 255 characters
+/// let error = worker.pubsub(&too_long).await.err();
+/// assert!(matches!(error, Some(PubSubError::Register(_))));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PubSubError {

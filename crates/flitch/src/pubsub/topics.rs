@@ -45,6 +45,25 @@ struct Queue {
 /// A stream of what is published on a topic: see [`PubSub::subscribe`](crate::PubSub::subscribe).
 ///
 /// Ends when the node shuts down, or when more waits for it than may. Dropped, it is unsubscribed.
+///
+/// ```
+/// use flitch::test::Network;
+/// use flitch::term;
+///
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let network = Network::new();
+/// let worker = network.node("worker@a")?.start().await?;
+/// let pubsub = worker.pubsub("Elixir.Shop.PubSub").await?;
+/// let mut orders = pubsub.subscribe("orders");
+///
+/// // Phoenix.PubSub.broadcast(Shop.PubSub, "orders", {:new, 7})
+/// pubsub.local_broadcast("orders", &term!({:new, 7}))?;
+/// assert!(orders.next().await.is_some());
+/// assert_eq!(orders.topic(), "orders");
+/// # Ok(())
+/// # }
+/// ```
 pub struct Subscription {
     topics: Arc<Topics>,
     topic: String,

@@ -13,6 +13,16 @@ use crate::mailbox::{Incoming, Receiver};
 use crate::node::Node;
 
 /// Takes what functions print that this node runs elsewhere.
+///
+/// ```
+/// use flitch::{Node, Output};
+/// use std::sync::Arc;
+///
+/// let output: Output = Arc::new(|text| eprint!("{text}"));
+/// let builder = Node::builder("worker@10.0.0.7".parse()?).output(move |text| output(text));
+/// # let _ = builder;
+/// # Ok::<(), flitch::NameError>(())
+/// ```
 pub type Output = Arc<dyn Fn(&str) + Send + Sync>;
 
 /// How long the node that prints may take to format its own output.

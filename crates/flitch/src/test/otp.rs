@@ -4,6 +4,21 @@ use flitch_handshake::Flags;
 
 /// A release of OTP that a [`Beam`](crate::test::Beam) is like: what it offers decides in which of
 /// their forms messages come, aliases and priorities among them.
+///
+/// ```
+/// use flitch::test::{Network, Otp};
+///
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let network = Network::new();
+/// for release in [Otp::V25, Otp::V27, Otp::V29] {
+///     let app = network.beam("app@b")?.otp(release).start().await?;
+///     // … the same test with what each of them sends
+///     app.stop().await;
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Otp {

@@ -27,6 +27,19 @@ pub(super) struct Inbox {
 }
 
 /// Why a wait was in vain.
+///
+/// ```
+/// use flitch::test::{Missed, Network};
+///
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let network = Network::new();
+/// let app = network.beam("app@b")?.start().await?;
+/// let missed = app.receive::<String>().await.unwrap_err();
+/// assert!(matches!(missed, Missed::Nothing { .. }));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Missed {
