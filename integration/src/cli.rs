@@ -1,5 +1,6 @@
 //! A `flitch` command that is run to its end, and what it leaves behind.
 
+use std::io::Write;
 use std::process::{Command, ExitStatus};
 use std::time::{Duration, Instant};
 
@@ -16,6 +17,7 @@ pub struct Cli {
     command: Command,
     title: String,
     limit: Duration,
+    stdin: String,
 }
 
 /// What a command left behind.
@@ -37,13 +39,25 @@ impl Cli {
     pub(crate) fn new(cluster: &Cluster, args: &[&str]) -> Self {
         let mut command = Command::new(binary());
         cluster.enter(&mut command).env("RELEASE_COOKIE", cluster.cookie()).args(args);
-        Self { command, title: format!("flitch {}", args.join(" ")), limit: SOON }
+        Self {
+            command,
+            title: format!("flitch {}", args.join(" ")),
+            limit: SOON,
+            stdin: String::new(),
+        }
     }
 
     /// An environment variable.
     #[must_use]
     pub fn env(mut self, name: &str, value: &str) -> Self {
         self.command.env(name, value);
+        self
+    }
+
+    /// What it finds on its standard input.
+    #[must_use]
+    pub fn stdin(mut self, text: &str) -> Self {
+        text.clone_into(&mut self.stdin);
         self
     }
 
@@ -59,7 +73,10 @@ impl Cli {
     #[track_caller]
     pub fn start(mut self) -> Running {
         let mut child = Child::start(&mut self.command, &self.title);
-        drop(child.take_stdin());
+        if let Some(mut stdin) = child.take_stdin() {
+            // One that does not read it all has ended, and is asked why.
+            let _ = stdin.write_all(self.stdin.as_bytes());
+        }
         Running { child, title: self.title, limit: self.limit, since: Instant::now() }
     }
 
@@ -86,6 +103,11 @@ impl Running {
     /// Kills it (`SIGKILL`).
     pub fn kill(&self) {
         self.child.signal(Signal::KILL);
+    }
+
+    /// Sends a signal.
+    pub fn signal(&self, signal: Signal) {
+        self.child.signal(signal);
     }
 
     /// Waits for its end.

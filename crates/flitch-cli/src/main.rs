@@ -17,6 +17,7 @@ mod limits;
 mod log;
 mod out;
 mod server;
+mod shell;
 mod syslog;
 mod topologies;
 

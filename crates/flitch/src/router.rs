@@ -156,16 +156,16 @@ impl Node {
                 self.deliver_down(link, &to, reference, &payload);
             }
             Control::SpawnRequest(request) => self.deliver_spawn(link, &request, payload),
-            Control::SpawnReply { request, result, .. } => {
+            Control::SpawnReply { request, to, result, .. } => {
                 let forgotten = self.calls().spawned(&request, &result);
                 if let (Some(link), Some(pid)) = (link, forgotten)
                     && pid.node == link.atom
                 {
                     // The call was given up before it was known what to take back.
-                    let (from, target) = (self.calls().caller().clone(), Target::Pid(pid));
+                    let target = Target::Pid(pid);
                     self.push(
                         link,
-                        &Control::Demonitor { from, target, reference: request },
+                        &Control::Demonitor { from: to, target, reference: request },
                         no_payload,
                     );
                 }

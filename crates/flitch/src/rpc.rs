@@ -19,6 +19,7 @@ use crate::dest::Dest;
 use crate::functions::{Arguments, Demand, NotRun, Raise};
 use crate::metrics::Watched;
 use crate::node::Node;
+use crate::process::Context;
 use crate::router::no_payload;
 
 /// Why a function on another node gave no result.
@@ -173,7 +174,9 @@ impl Node {
     ) -> Result<Spawned, RpcError> {
         let function = Function::new(module, function, arguments)?;
         let within = Within::new(timeout);
-        within.limit(self.spawned(node, &function)).await.map_err(RpcError::Call)?
+        let caller = self.calls().caller();
+        let spawned = self.spawned(node, &function, caller, &["monitor"]);
+        within.limit(spawned).await.map_err(RpcError::Call)?
     }
 
     async fn rpc_outcome<R: DeserializeOwned>(
@@ -235,21 +238,25 @@ impl Node {
         }
     }
 
-    async fn spawned(&self, node: &NodeName, function: &Function<'_>) -> Result<Spawned, RpcError> {
+    async fn spawned(
+        &self,
+        node: &NodeName,
+        function: &Function<'_>,
+        parent: &Pid,
+        options: &[&'static str],
+    ) -> Result<Spawned, RpcError> {
         let link = self.reach(node).await.map_err(CallError::from)?;
         let reference = self.identity().new_reference();
         let (pid, outcome) = self.calls().wait_for_spawn(reference.clone());
         let (node, at) = (self.clone(), link.atom.clone());
-        let mut pending = Pending { node, at, reference, outcome };
+        let mut pending = Pending { node, at, parent: parent.clone(), reference, outcome };
         match link.live_bonds() {
             Some(mut bonds) => {
-                let caller = self.calls().caller().clone();
-                bonds.watching.insert(pending.reference.clone(), caller);
+                bonds.watching.insert(pending.reference.clone(), parent.clone());
             }
             None => return Err(CallError::NoConnection.into()),
         }
-        let caller = self.calls().caller();
-        let (control, bytes) = function.spawned_by(caller, &pending.reference)?;
+        let (control, bytes) = function.spawned_by(parent, &pending.reference, options)?;
         self.push_when_room(&link, &control, &bytes).await.map_err(CallError::from)?;
         match pid.await {
             Ok(pid) => Ok(Spawned { pid, pending }),
@@ -258,6 +265,31 @@ impl Node {
                 _ => Err(CallError::NoConnection.into()),
             },
         }
+    }
+}
+
+impl Context {
+    /// Starts a process on another node that runs a function, linked to this process and with it
+    /// as its group leader: when this process or the link between the nodes ends, so does that one,
+    /// and what it prints or reads comes here, as the `io_request`s of the I/O protocol.
+    ///
+    /// # Errors
+    /// As [`Node::spawn_on`].
+    pub async fn spawn_link_on(
+        &self,
+        node: &NodeName,
+        module: &str,
+        function: &str,
+        arguments: &[Term],
+        timeout: Duration,
+    ) -> Result<Spawned, RpcError> {
+        let function = Function::new(module, function, arguments)?;
+        let within = Within::new(timeout);
+        let spawned = self.node().spawned(node, &function, self.pid(), &["link", "monitor"]);
+        let spawned = within.limit(spawned).await.map_err(RpcError::Call)??;
+        // Over there they are linked from the beginning; this is for our side's knowledge of it.
+        self.link(spawned.pid());
+        Ok(spawned)
     }
 }
 
@@ -306,6 +338,8 @@ impl Spawned {
 struct Pending {
     node: Node,
     at: Atom,
+    /// In whose name it was asked for.
+    parent: Pid,
     reference: Reference,
     outcome: oneshot::Receiver<Outcome>,
 }
@@ -317,7 +351,7 @@ impl Drop for Pending {
         let Some(link) = self.node.peers().link(&self.at) else { return };
         let watched = link.bonds().watching.remove(&self.reference);
         if let Some(target) = spawned.map(Target::Pid).filter(|_| watched.is_some()) {
-            let (from, reference) = (self.node.calls().caller().clone(), self.reference.clone());
+            let (from, reference) = (self.parent.clone(), self.reference.clone());
             self.node.push(&link, &Control::Demonitor { from, target, reference }, no_payload);
         }
     }
@@ -364,7 +398,7 @@ impl<'a> Function<'a> {
             Term::from(self.arguments.to_vec()),
         ]);
         let (module, function) = (Atom::from_static("erpc"), Atom::from_static("execute_call"));
-        request(caller, reference, (module, function, 4), &inner)
+        request(caller, reference, (module, function, 4), &inner, &["monitor"])
     }
 
     /// A request for the function itself.
@@ -372,11 +406,12 @@ impl<'a> Function<'a> {
         &self,
         caller: &Pid,
         reference: &Reference,
+        options: &[&'static str],
     ) -> Result<(Control, Vec<u8>), RpcError> {
         let refused = |_| RpcError::Refused(Term::atom("system_limit"));
         let arity = u8::try_from(self.arguments.len()).map_err(refused)?;
         let function = (self.module.clone(), self.name.clone(), arity);
-        request(caller, reference, function, &Term::from(self.arguments.to_vec()))
+        request(caller, reference, function, &Term::from(self.arguments.to_vec()), options)
     }
 }
 
@@ -385,6 +420,7 @@ fn request(
     reference: &Reference,
     (module, function, arity): (Atom, Atom, u8),
     arguments: &Term,
+    options: &[&'static str],
 ) -> Result<(Control, Vec<u8>), RpcError> {
     let spawn = SpawnRequest {
         request: reference.clone(),
@@ -393,7 +429,7 @@ fn request(
         module,
         function,
         arity,
-        options: Term::from(vec![Term::atom("monitor")]),
+        options: Term::from(options.iter().map(|option| Term::atom(option)).collect::<Vec<_>>()),
     };
     let mut bytes = Vec::new();
     let written = write_term(&mut bytes, arguments).map_err(SerError::from);

@@ -4,6 +4,7 @@ mod ask;
 mod common;
 mod discover;
 mod node;
+mod shell;
 
 use std::ffi::OsString;
 
@@ -18,6 +19,7 @@ pub(crate) use ask::{CallArgs, NamesArgs, PingArgs, RpcArgs, SendArgs};
 pub(crate) use common::{CommonArgs, Format, SyntaxArgs, TargetArgs};
 pub(crate) use discover::{DiscoverArgs, ImportArgs, ImportFormat, TopologyArgs, TopologyCommand};
 pub(crate) use node::{EpmdArg, NodeArgs};
+pub(crate) use shell::{EvalArgs, RemshArgs};
 
 /// A node of Rust in a cluster of BEAMs, and questions to the nodes of the cluster.
 #[derive(Debug, Parser)]
@@ -37,6 +39,8 @@ Examples:
   flitch node --name worker@127.0.0.1          a node until SIGTERM or Ctrl-C
   flitch ping app@127.0.0.1
   flitch rpc app@127.0.0.1 String upcase '\"abc\"'
+  flitch eval app@127.0.0.1 'Enum.sum(1..10)'
+  flitch remsh app@127.0.0.1                   a shell on that node
   flitch call app@127.0.0.1 Shop.Desk ':status'
   flitch discover --strategy LocalEpmd         whom a strategy would find
   flitch epmd -daemon                          in the place of the stock epmd";
@@ -48,6 +52,8 @@ pub(crate) enum Command {
     Ping(PingArgs),
     Names(NamesArgs),
     Rpc(RpcArgs),
+    Eval(EvalArgs),
+    Remsh(RemshArgs),
     Call(CallArgs),
     Send(SendArgs),
     Discover(DiscoverArgs),

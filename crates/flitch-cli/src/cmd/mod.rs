@@ -3,9 +3,11 @@
 mod call;
 mod discover;
 mod epmd;
+mod eval;
 mod names;
 mod node;
 mod ping;
+mod remsh;
 mod rpc;
 mod send;
 mod topology;
@@ -29,6 +31,8 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
         Command::Topology(args) => return Ok(topology::run(&args)?),
         Command::Ping(args) => ask(ping::run(args)),
         Command::Names(args) => ask(names::run(args)),
+        Command::Eval(args) => ask(eval::run(args)),
+        Command::Remsh(args) => return ask(remsh::run(args)),
         Command::Rpc(args) => ask(rpc::run(args)),
         Command::Call(args) => ask(call::run(args)),
         Command::Send(args) => ask(send::run(args)),
