@@ -16,6 +16,7 @@ mod import;
 mod limits;
 mod log;
 mod out;
+mod remote;
 mod server;
 mod shell;
 mod syslog;

@@ -34,8 +34,26 @@ pub(crate) struct CommonArgs {
     #[arg(long, value_name = "SECONDS", default_value = "5", value_parser = seconds)]
     pub(crate) timeout: Duration,
     /// How the answer, or the failure, is printed
-    #[arg(long, value_name = "FORMAT", value_enum, default_value_t = Format::Text)]
+    #[arg(short, long, value_name = "FORMAT", value_enum, default_value_t = Format::Text)]
     pub(crate) output: Format,
+}
+
+/// How a command that looks into a node shows what it sees.
+#[derive(Clone, Copy, Debug, clap::Args)]
+pub(crate) struct ViewArgs {
+    /// How long all of it may take; fractions are fine
+    #[arg(long, value_name = "SECONDS", default_value = "5", value_parser = seconds)]
+    pub(crate) timeout: Duration,
+    /// How it is printed
+    #[arg(short, long, value_name = "FORMAT", value_enum, default_value_t = View::Text)]
+    pub(crate) output: View,
+    /// Look again every so many seconds, until Ctrl-C
+    #[arg(long, value_name = "SECONDS", num_args = 0..=1, require_equals = true)]
+    #[arg(default_missing_value = "2", value_parser = seconds)]
+    pub(crate) watch: Option<Duration>,
+    /// Name modules and functions, and print terms, in Erlang's syntax instead of Elixir's
+    #[arg(long)]
+    pub(crate) erlang: bool,
 }
 
 /// The language of terms.
@@ -51,6 +69,25 @@ pub(crate) struct SyntaxArgs {
 pub(crate) enum Format {
     Text,
     Json,
+}
+
+/// For people, for programs, or for a shell of the target's language.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum View {
+    /// Tables that fit the terminal
+    Text,
+    /// Tables with all columns, as wide as they are
+    Wide,
+    /// One document on one line
+    Json,
+    /// One document
+    Yaml,
+    /// The document as an Erlang term
+    Erlang,
+    /// The document as an Elixir term
+    Elixir,
+    /// Only what the things are called, one a line
+    Name,
 }
 
 /// `5` or `0.5`.

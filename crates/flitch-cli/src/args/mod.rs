@@ -3,6 +3,7 @@
 mod ask;
 mod common;
 mod discover;
+mod inspect;
 mod node;
 mod shell;
 
@@ -16,8 +17,11 @@ use crate::epmd_args::EpmdArgs;
 use crate::failure::{Failure, Stage};
 
 pub(crate) use ask::{CallArgs, NamesArgs, PingArgs, RpcArgs, SendArgs};
-pub(crate) use common::{CommonArgs, Format, SyntaxArgs, TargetArgs};
+pub(crate) use common::{CommonArgs, Format, SyntaxArgs, TargetArgs, View, ViewArgs};
 pub(crate) use discover::{DiscoverArgs, ImportArgs, ImportFormat, TopologyArgs, TopologyCommand};
+pub(crate) use inspect::{
+    AppsArgs, EtsArgs, InfoArgs, InspectArgs, NodesArgs, PortsArgs, PsArgs, SortArg, TreeArgs,
+};
 pub(crate) use node::{EpmdArg, NodeArgs};
 pub(crate) use shell::{EvalArgs, RemshArgs};
 
@@ -42,6 +46,8 @@ Examples:
   flitch eval app@127.0.0.1 'Enum.sum(1..10)'
   flitch remsh app@127.0.0.1                   a shell on that node
   flitch call app@127.0.0.1 Shop.Desk ':status'
+  flitch info app@127.0.0.1                    how the node is
+  flitch ps app@127.0.0.1 --sort messages      its processes with the longest queues
   flitch discover --strategy LocalEpmd         whom a strategy would find
   flitch epmd -daemon                          in the place of the stock epmd";
 
@@ -56,6 +62,14 @@ pub(crate) enum Command {
     Remsh(RemshArgs),
     Call(CallArgs),
     Send(SendArgs),
+    Apps(AppsArgs),
+    Ets(EtsArgs),
+    Info(InfoArgs),
+    Inspect(InspectArgs),
+    Nodes(NodesArgs),
+    Ports(PortsArgs),
+    Ps(PsArgs),
+    Tree(TreeArgs),
     Discover(DiscoverArgs),
     Topology(TopologyArgs),
     Epmd(EpmdArgs),
@@ -95,8 +109,8 @@ fn has_cookie(line: &[OsString]) -> bool {
 /// What `--output` says, also on a line that is wrong elsewhere.
 pub(crate) fn output_format(line: &[OsString]) -> Format {
     let words: Vec<_> = line.iter().filter_map(|word| word.to_str()).collect();
-    let json = words.windows(2).any(|pair| pair == ["--output", "json"])
-        || words.contains(&"--output=json");
+    let json = words.windows(2).any(|pair| matches!(pair, ["--output" | "-o", "json"]))
+        || words.iter().any(|word| matches!(*word, "--output=json" | "-o=json" | "-ojson"));
     if json { Format::Json } else { Format::Text }
 }
 
@@ -148,6 +162,8 @@ mod tests {
     fn a_line_that_is_wrong_elsewhere_still_says_how_to_print_that() {
         assert_eq!(output_format(&line(&["ping", "--output", "json"])), Format::Json);
         assert_eq!(output_format(&line(&["ping", "--output=json"])), Format::Json);
+        assert_eq!(output_format(&line(&["ps", "-o", "json"])), Format::Json);
+        assert_eq!(output_format(&line(&["ps", "-ojson"])), Format::Json);
         assert_eq!(output_format(&line(&["ping", "json"])), Format::Text);
         let failure = Failure::of(parse(&line(&["ping", "--output", "json"])).unwrap_err());
         assert_eq!(failure.stage, Stage::Usage);

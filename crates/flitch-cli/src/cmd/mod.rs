@@ -4,6 +4,7 @@ mod call;
 mod discover;
 mod epmd;
 mod eval;
+mod inspect;
 mod names;
 mod node;
 mod ping;
@@ -36,6 +37,14 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
         Command::Rpc(args) => ask(rpc::run(args)),
         Command::Call(args) => ask(call::run(args)),
         Command::Send(args) => ask(send::run(args)),
+        Command::Apps(args) => ask(inspect::apps::run(args)),
+        Command::Ets(args) => ask(inspect::ets::run(args)),
+        Command::Info(args) => ask(inspect::info::run(args)),
+        Command::Inspect(args) => ask(inspect::process::run(args)),
+        Command::Nodes(args) => ask(inspect::nodes::run(args)),
+        Command::Ports(args) => ask(inspect::ports::run(args)),
+        Command::Ps(args) => ask(inspect::ps::run(args)),
+        Command::Tree(args) => ask(inspect::tree::run(args)),
     }?;
     Ok(ExitCode::SUCCESS)
 }

@@ -162,7 +162,8 @@ fn listed(syntax: Syntax, arguments: &[Term]) -> String {
     arguments.join(", ")
 }
 
-fn frames(stack: &Term, syntax: Syntax) -> Vec<String> {
+/// The frames of a stack, innermost first.
+pub(crate) fn frames(stack: &Term, syntax: Syntax) -> Vec<String> {
     let frames = stack.as_list().unwrap_or_default().iter();
     frames.filter_map(|frame| Some(Frame::of(frame)?.line(syntax))).collect()
 }

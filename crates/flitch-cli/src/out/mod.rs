@@ -1,9 +1,12 @@
 //! Printing: for people in `text`, for programs in `json`.
 
 pub(crate) mod exception;
+pub(crate) mod ids;
 pub(crate) mod json;
 pub(crate) mod sights;
+pub(crate) mod table;
 pub(crate) mod text;
+pub(crate) mod view;
 
 use std::io::{IsTerminal, Write};
 
@@ -17,6 +20,17 @@ pub(crate) fn width() -> Option<usize> {
     }
     let columns = rustix::termios::tcgetwinsize(&stdout).map_or(0, |size| size.ws_col);
     Some(usize::from(if columns == 0 { USUAL } else { columns }))
+}
+
+/// Whether standard output is a terminal, and the user has nothing against colours there
+/// (<https://no-color.org>).
+pub(crate) fn colours() -> bool {
+    std::env::var_os("NO_COLOR").is_none_or(|set| set.is_empty()) && std::io::stdout().is_terminal()
+}
+
+/// What makes room for the next sight of something that is watched: a terminal is cleared.
+pub(crate) fn clear() -> String {
+    if std::io::stdout().is_terminal() { "\u{1b}[H\u{1b}[2J".to_owned() } else { String::new() }
 }
 
 /// Writes to standard output, at once.
