@@ -39,6 +39,14 @@ fn build(what: &[&str], target: &str) -> PathBuf {
     let mut command = Command::new(env!("CARGO"));
     command.args(["build", "--quiet", "--message-format", "json-render-diagnostics"]).args(what);
     command.args((!cfg!(debug_assertions)).then_some("--release"));
+    // What cargo tells this process about its own package is another package's to the build scripts
+    // down there, some of which would run again each time, and all that hangs on them.
+    let own = ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_CRATE_", "CARGO_BIN_", "CARGO_PRIMARY_"];
+    for (name, _) in std::env::vars_os() {
+        if own.iter().any(|prefix| name.to_string_lossy().starts_with(prefix)) {
+            command.env_remove(name);
+        }
+    }
     let output = command.current_dir(env!("CARGO_MANIFEST_DIR")).output().expect("cargo runs");
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{target} does not build:\n{said}");
