@@ -226,7 +226,8 @@ fn local_address(peer: IpAddr) -> IpAddr {
     }
 }
 
-fn host_name() -> String {
+/// What this host calls itself.
+pub(crate) fn host_name() -> String {
     rustix::system::uname().nodename().to_string_lossy().into_owned()
 }
 

@@ -73,7 +73,7 @@ fn fixed(Ports(ports): &Ports) -> Option<u16> {
 }
 
 /// Whom a command asks.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Target {
     pub(crate) node: NodeName,
     pub(crate) cookie_file: Option<PathBuf>,

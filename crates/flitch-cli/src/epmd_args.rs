@@ -68,17 +68,25 @@ usage: epmd [-d|-debug] [DbgExtra...] [-address List]
 `flitch epmd --help`, or `epmd --help`, explains them and the others.
 ";
 
-/// The line as clap reads it: what was started as `epmd` is `flitch epmd`.
+/// The line as clap reads it: what was started as `epmd` is `flitch epmd`, and `erl_call` likewise.
 pub(crate) fn line(mut words: Vec<OsString>) -> Vec<OsString> {
-    if is_drop_in(words.first().map(OsString::as_os_str)) {
-        words.insert(1, "epmd".into());
+    let program = words.first().map(OsString::as_os_str);
+    for personality in ["epmd", "erl_call"] {
+        if is_named(program, personality) {
+            words.insert(1, personality.into());
+            break;
+        }
     }
     words
 }
 
 /// Whether this is the name of the stock daemon.
 pub(crate) fn is_drop_in(program: Option<&OsStr>) -> bool {
-    program.is_some_and(|program| Path::new(program).file_name() == Some(OsStr::new("epmd")))
+    is_named(program, "epmd")
+}
+
+fn is_named(program: Option<&OsStr>, name: &str) -> bool {
+    program.is_some_and(|program| Path::new(program).file_name() == Some(OsStr::new(name)))
 }
 
 /// What to do.

@@ -10,6 +10,7 @@ mod config;
 mod deadline;
 mod discover;
 mod epmd_args;
+mod erl_call;
 mod failure;
 mod http;
 mod import;

@@ -4,6 +4,7 @@ mod ask;
 mod common;
 mod discover;
 mod inspect;
+mod manual;
 mod node;
 mod shell;
 
@@ -14,6 +15,7 @@ use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
 
 use crate::epmd_args::EpmdArgs;
+use crate::erl_call::ErlCallArgs;
 use crate::failure::{Failure, Stage};
 
 pub(crate) use ask::{CallArgs, NamesArgs, PingArgs, RpcArgs, SendArgs};
@@ -22,6 +24,7 @@ pub(crate) use discover::{DiscoverArgs, ImportArgs, ImportFormat, TopologyArgs, 
 pub(crate) use inspect::{
     AppsArgs, EtsArgs, InfoArgs, InspectArgs, NodesArgs, PortsArgs, PsArgs, SortArg, TreeArgs,
 };
+pub(crate) use manual::{CompletionsArgs, ManArgs};
 pub(crate) use node::{EpmdArg, NodeArgs};
 pub(crate) use shell::{EvalArgs, RemshArgs};
 
@@ -73,6 +76,10 @@ pub(crate) enum Command {
     Discover(DiscoverArgs),
     Topology(TopologyArgs),
     Epmd(EpmdArgs),
+    #[command(name = "erl_call")]
+    ErlCall(ErlCallArgs),
+    Completions(CompletionsArgs),
+    Man(ManArgs),
 }
 
 /// Reads the command line. Help and the version are printed at once, and end the program.

@@ -3,8 +3,10 @@
 mod call;
 mod discover;
 mod epmd;
+mod erl_call;
 mod eval;
 mod inspect;
+mod manual;
 mod names;
 mod node;
 mod ping;
@@ -28,7 +30,13 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
     match args.command {
         Command::Node(args) => return node::run(args),
         Command::Epmd(args) => return epmd::run(&args),
+        Command::ErlCall(args) => return ask(erl_call::run(args)),
         Command::Discover(args) => return ask(discover::run(args)),
+        Command::Completions(args) => {
+            manual::completions(&args);
+            Ok(())
+        }
+        Command::Man(args) => Ok(manual::pages(&args)?),
         Command::Topology(args) => return Ok(topology::run(&args)?),
         Command::Ping(args) => ask(ping::run(args)),
         Command::Names(args) => ask(names::run(args)),
