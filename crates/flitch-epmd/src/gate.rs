@@ -36,14 +36,30 @@ impl Gate {
 
     /// A connection was accepted. Gives the one that has to go for it, if there are too many.
     pub fn admit(&mut self, id: ConnectionId, from: IpAddr) -> Option<ConnectionId> {
-        let source = Source::of(from);
-        let evicted = self.too_many(source);
+        let evicted = self.too_many(from);
         if let Some(evicted) = evicted {
             self.settle(evicted);
         }
+        self.let_in(id, from);
+        evicted
+    }
+
+    /// A connection was accepted, whether or not there are too many.
+    pub fn let_in(&mut self, id: ConnectionId, from: IpAddr) {
+        let source = Source::of(from);
         self.waiting.insert(id, source);
         self.by_source.entry(source).or_default().insert(id);
-        evicted
+    }
+
+    /// Which one would have to go for one more from there, if any.
+    #[must_use]
+    pub fn too_many(&self, from: IpAddr) -> Option<ConnectionId> {
+        let of_source = self.by_source.get(&Source::of(from));
+        match of_source.filter(|ids| ids.len() >= self.limit_per_source) {
+            Some(ids) => ids.first().copied(),
+            None if self.waiting.len() >= self.limit => self.oldest(),
+            None => None,
+        }
     }
 
     /// The connection no longer waits: it is registered, or gone.
@@ -67,15 +83,6 @@ impl Gate {
     #[must_use]
     pub fn waiting(&self) -> usize {
         self.waiting.len()
-    }
-
-    fn too_many(&self, source: Source) -> Option<ConnectionId> {
-        let of_source = self.by_source.get(&source);
-        match of_source.filter(|ids| ids.len() >= self.limit_per_source) {
-            Some(ids) => ids.first().copied(),
-            None if self.waiting.len() >= self.limit => self.oldest(),
-            None => None,
-        }
     }
 }
 

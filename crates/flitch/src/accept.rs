@@ -312,7 +312,7 @@ mod tests {
         let flood = |from: u32, to: u32| {
             runtime.block_on(async {
                 for number in from..to {
-                    let _place = door.admit([10, 0, 0, 9].into());
+                    let _place = door.admit([10, 0, 0, 9].into(), now());
                     let hello = hello((number % 10 > 0).then_some(&format!("x{number}")));
                     let status = knock_and_leave(&node, &door, &hello).await;
                     assert_eq!(status[..3], [0, if number % 10 > 0 { 3 } else { 39 }, b's']);

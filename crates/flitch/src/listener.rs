@@ -93,7 +93,7 @@ pub(crate) async fn listen(node: Node, listener: TcpListener, door: Arc<Door>) {
 /// Takes a connection in, unless the node stops or a newer one needs its place before it is a link.
 pub(crate) fn admit(node: &Node, stream: impl Carrier, from: SocketAddr, door: &Arc<Door>) {
     let accepting = node.clone();
-    let place = door.admit(from.ip());
+    let place = door.admit(from.ip(), now());
     let name = Name::of(|| format!("handshake {from}"));
     task::spawn(node.tasks(), name, async move {
         tokio::select! {

@@ -9,7 +9,7 @@ use flitch_discovery::Problem;
 use flitch_name::NodeName;
 use futures_util::FutureExt;
 use tokio::sync::broadcast::{self, error::RecvError};
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
@@ -18,6 +18,7 @@ use crate::cluster::State;
 use crate::cluster::links::{AnyLinks, DialError};
 use crate::cluster::plan::{Effect, TopologyId};
 use crate::cluster::status::ClusterEvent;
+use crate::identity::node_atom;
 use crate::node::{Node, NodeEvent, panic_message};
 use crate::task::{self, Name};
 
@@ -51,11 +52,7 @@ pub(super) async fn run(node: Node, state: Arc<State>, mut events: broadcast::Re
                 Err(RecvError::Lagged(_)) => driver.compare(),
                 Err(RecvError::Closed) => return,
             },
-            Some(dialled) = driver.dials.join_next() => {
-                if let Ok((peer, end)) = dialled {
-                    driver.dialled(&peer, end);
-                }
-            }
+            Some(first) = driver.dials.join_next() => driver.dialled(first),
             _ = listed.tick(), if driver.is_replaced() => driver.compare(),
             () = state.wake.notified() => driver.greet(),
             () = sleep_until(deadline) => state.plan().pass(now()),
@@ -79,11 +76,21 @@ async fn dial(links: &dyn AnyLinks, peer: &NodeName) -> Result<(), DialError> {
     })
 }
 
+/// Who has dialled.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Dialler {
+    Node,
+    Replaced,
+}
+
+/// A dial that has ended.
+type Dialled = (NodeName, Dialler, Result<(), DialError>);
+
 struct Driver {
     node: Node,
     state: Arc<State>,
     /// Dropped with this, so that nobody is dialled any more when the node stops.
-    dials: JoinSet<(NodeName, Result<(), DialError>)>,
+    dials: JoinSet<Dialled>,
 }
 
 impl Driver {
@@ -95,10 +102,31 @@ impl Driver {
         }
     }
 
-    fn dialled(&self, peer: &NodeName, end: Result<(), DialError>) {
-        self.state.plan().dialled(peer, end, now());
-        // It may have been up all the time: then no event tells it.
-        self.greet();
+    /// A dial has ended, and maybe others with it. Who was up all the time is told by no event, and
+    /// is looked up: by itself where the node dialled, for of ten thousand dials each would list ten
+    /// thousand links; and all of them at once where somebody's own list has to be asked.
+    fn dialled(&mut self, first: Result<Dialled, JoinError>) {
+        let mut ask = false;
+        let mut next = Some(first);
+        while let Some(ended) = next {
+            if let Ok((peer, by, end)) = ended {
+                let is_up = end.is_ok() && by == Dialler::Node && self.has_link(&peer);
+                ask |= end.is_ok() && by == Dialler::Replaced;
+                let mut plan = self.state.plan();
+                plan.dialled(&peer, end, now());
+                if is_up {
+                    plan.up(&peer, now());
+                }
+            }
+            next = self.dials.try_join_next();
+        }
+        if ask {
+            self.greet();
+        }
+    }
+
+    fn has_link(&self, peer: &NodeName) -> bool {
+        self.node.peers().link(&node_atom(peer)).is_some_and(|link| !link.is_closing())
     }
 
     /// Whom the plan may not know to be up, because it was before the plan knew of it.
@@ -137,9 +165,12 @@ impl Driver {
     }
 
     /// None, once the topology is left: nobody else connects in its place.
-    fn links_of(&self, id: TopologyId) -> Option<Arc<dyn AnyLinks>> {
+    fn links_of(&self, id: TopologyId) -> Option<(Dialler, Arc<dyn AnyLinks>)> {
         let replaced = self.state.joined().get(&id)?.links.clone();
-        Some(replaced.unwrap_or_else(|| Arc::new(self.node.clone())))
+        Some(match replaced {
+            Some(links) => (Dialler::Replaced, links),
+            None => (Dialler::Node, Arc::new(self.node.clone())),
+        })
     }
 
     fn carry_out(&mut self) {
@@ -150,19 +181,19 @@ impl Driver {
         for effect in effects {
             match effect {
                 Effect::Dial(peer, by) => {
-                    let Some(links) = self.links_of(by) else {
+                    let Some((by, links)) = self.links_of(by) else {
                         self.state.change(|plan, now| plan.dialled(&peer, Ok(()), now));
                         continue;
                     };
                     let name = Name::of(|| format!("discovery dials {peer}"));
                     task::join(&mut self.dials, name, async move {
                         let end = dial(links.as_ref(), &peer).await;
-                        (peer, end)
+                        (peer, by, end)
                     });
                 }
                 Effect::Disconnect(peer, by) => {
                     tracing::info!(%peer, "the peer is gone from discovery, and is disconnected");
-                    let Some(links) = self.links_of(by) else { continue };
+                    let Some((_, links)) = self.links_of(by) else { continue };
                     let name = Name::of(|| format!("discovery disconnects {peer}"));
                     task::spawn(self.node.tasks(), name, async move {
                         links.drop_link(&peer).await;
