@@ -2,7 +2,7 @@
 
 CARGO ?= cargo
 
-.PHONY: help setup test docker-test cluster chaos demo bench-codec bench-epmd bench bench-large bench-idle fuzz loom miri matrix lint check
+.PHONY: help setup test docker-test cluster chaos demo bench-codec bench-epmd bench bench-quick bench-large fuzz loom miri matrix lint check
 
 help:
 	@echo "flitch: a node of Rust in a cluster of BEAMs"
@@ -40,14 +40,16 @@ bench-codec: setup ## the codec beside eetf, erltf and a BEAM: times, ratios, al
 bench-epmd: setup ## our epmd beside the stock one: lookups and registrations a second, memory
 	$(CARGO) bench --locked -p flitch-epmd
 
-bench: setup ## a node beside a BEAM and a C node on libei, all asked by a BEAM: connects, calls, floods
-	$(CARGO) bench --locked -p integration --bench link
+bench: setup ## all of it beside a BEAM, libei and the Rust peers: bench/RESULTS.md with charts
+	$(CARGO) build --locked --release -p bench
+	$(CARGO) run --locked --release -p bench
+
+bench-quick: setup ## the same in a minute or two, with fewer rounds
+	$(CARGO) build --locked --release -p bench
+	$(CARGO) run --locked --release -p bench -- --quick
 
 bench-large: ## small calls beside large messages on the same link
 	$(CARGO) bench --locked -p flitch --bench large
-
-bench-idle: setup ## what an idle node and an idle link take of memory
-	$(CARGO) bench --locked -p integration --bench idle
 
 loom: ## every order in which threads can meet in a mailbox
 	RUSTFLAGS="--cfg flitch_loom" $(CARGO) test --locked -p flitch --no-default-features --lib mailbox::model --target-dir $(or $(CARGO_TARGET_DIR),target)/loom

@@ -11,6 +11,7 @@ use crate::SOON;
 use crate::child::Child;
 use crate::cluster::Cluster;
 use crate::flitch::binary;
+use crate::log::Line;
 
 /// A `flitch` command to be run to its end.
 pub struct Cli {
@@ -108,6 +109,18 @@ impl Running {
     /// Sends a signal.
     pub fn signal(&self, signal: Signal) {
         self.child.signal(signal);
+    }
+
+    /// Waits until a line on standard output has this in it.
+    ///
+    /// # Panics
+    /// If it does not within 30 seconds.
+    #[track_caller]
+    pub fn await_printed(&self, text: &str) {
+        let has = |line: &Line| line.stream == "out" && line.text.contains(text);
+        let printed = |lines: &[Line]| lines.iter().any(has).then_some(());
+        let seen = self.child.log().wait_for(self.limit, printed);
+        assert!(seen.is_ok(), "`{}` does not print {text:?}", self.title);
     }
 
     /// Waits for its end.

@@ -130,6 +130,9 @@ fn looking_loads_nothing_and_leaves_no_process_and_no_atom_behind() {
             &["ets"],
             &["nodes"],
             &["ports"],
+            &["memory"],
+            &["global"],
+            &["gc", "kernel_sup"],
         ] {
             let _ = json(&cluster, &a, words);
         }
@@ -179,9 +182,67 @@ fn a_watched_node_is_looked_at_again_and_again() {
     let a = cluster.erl("a").start();
     let words = ["apps", a.name(), "-o", "name", "--watch=0.05", "--timeout", "5"];
     let running = cluster.cli(&words).start();
-    a.expect_soon("length(nodes(hidden))", "1");
+    running.await_printed("kernel");
     a.kill();
     let output = running.finish();
     output.expect_code(3);
     assert!(output.stdout.contains("kernel"), "{output}");
+}
+
+#[test]
+fn a_process_is_ended_only_by_who_means_it() {
+    let cluster = Cluster::new();
+    let a = cluster.elixir("a").start();
+    let live = "spawn(fn -> Process.register(self(), :victim); Process.sleep(:infinity) end); :ok";
+    a.expect(live, ":ok");
+    a.expect_soon("is_pid(Process.whereis(:victim))", "true");
+    let asked = cluster.cli(&["kill", a.name(), "victim"]).run();
+    asked.expect_failure(2, "usage", &["--yes"]);
+    a.expect("is_pid(Process.whereis(:victim))", "true");
+    let collected = json(&cluster, &a, &["gc", "victim"]);
+    assert!(collected["memory_bytes_after"].as_u64().unwrap() > 0, "{collected}");
+    let killed = json(&cluster, &a, &["kill", "victim", "--yes"]);
+    assert_eq!((&killed["reason"], &killed["alive"]), (&"kill".into(), &false.into()), "{killed}");
+    a.expect("Process.whereis(:victim)", "nil");
+    let nobody = cluster.cli(&["kill", a.name(), "victim", "--yes"]).run();
+    nobody.expect_failure(1, "call", &["victim"]);
+}
+
+#[test]
+fn groups_and_global_names_are_shown_with_their_nodes() {
+    let cluster = Cluster::new();
+    let a = cluster.elixir("a").start();
+    let nothing = cluster.cli(&["pg", a.name()]).run();
+    nothing.expect_failure(1, "call", &["no scope pg"]);
+    a.expect(":erlang.module_loaded(:pg)", "false");
+    a.expect(
+        "{:ok, _} = :pg.start(:desks); :ok = :pg.join(:desks, {:desk, 1}, self()); \
+         :yes = :global.register_name(:shop, self()); :ok",
+        ":ok",
+    );
+    let groups = json(&cluster, &a, &["pg", "desks"]);
+    assert_eq!(groups["groups"][0]["group"], "{:desk, 1}");
+    assert_eq!(groups["groups"][0]["members_by_node"][a.name()], 1, "{groups}");
+    let names = json(&cluster, &a, &["global"]);
+    assert_eq!((&names["names"][0]["name"], &names["name_count"]), (&":shop".into(), &1.into()));
+    assert_eq!(names["names"][0]["node"], a.name());
+}
+
+#[test]
+fn who_holds_large_binaries_is_told_first() {
+    let cluster = Cluster::new();
+    let a = cluster.elixir("a").start();
+    a.expect(
+        "spawn(fn -> Process.register(self(), :holder); held = :binary.copy(<<1>>, 50_000_000); \
+         Process.sleep(:infinity); byte_size(held) end); :ok",
+        ":ok",
+    );
+    // Asleep, it has it.
+    let waits =
+        "(pid = Process.whereis(:holder)) && Process.info(pid, [:status, :current_function])";
+    a.expect_soon(waits, "[status: :waiting, current_function: {Process, :sleep, 1}]");
+    let memory = json(&cluster, &a, &["memory", "-n", "3"]);
+    assert_eq!(memory["processes"][0]["name"], ":holder", "{memory}");
+    assert!(memory["processes"][0]["binary_bytes"].as_u64().unwrap() >= 50_000_000, "{memory}");
+    assert!(memory["memory_bytes"]["binary"].as_u64().unwrap() >= 50_000_000, "{memory}");
 }

@@ -2,7 +2,7 @@
 
 use clap::ValueEnum;
 
-use super::common::{TargetArgs, ViewArgs};
+use super::common::{CommonArgs, TargetArgs, ViewArgs};
 
 /// Show how a node is: release, uptime, memory, run queues, and how near its limits are.
 #[derive(Debug, clap::Args)]
@@ -150,6 +150,102 @@ pub(crate) struct PortsArgs {
     /// How many ports to show
     #[arg(short = 'n', long, value_name = "COUNT", default_value = "20")]
     #[arg(value_parser = clap::value_parser!(u16).range(1..=10_000))]
+    pub(crate) limit: u16,
+    #[command(flatten)]
+    pub(crate) view: ViewArgs,
+}
+
+/// Collect a process's garbage, and show what it held before and after.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  flitch gc app@127.0.0.1 Shop.Desk
+  flitch gc app@127.0.0.1 '<0.123.0>' -o json")]
+pub(crate) struct GcArgs {
+    #[command(flatten)]
+    pub(crate) target: TargetArgs,
+    /// The pid, or the name that it is registered under
+    #[arg(value_name = "PID|NAME")]
+    pub(crate) process: String,
+    #[command(flatten)]
+    pub(crate) common: CommonArgs,
+}
+
+/// End a process; asks first.
+///
+/// `kill` cannot be trapped; with another reason, such as shutdown, the process may trap it and go on.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  flitch kill app@127.0.0.1 Shop.Desk
+  flitch kill app@127.0.0.1 '<0.123.0>' --reason shutdown
+  flitch kill app@127.0.0.1 0.123.0 --yes -o json")]
+pub(crate) struct KillArgs {
+    #[command(flatten)]
+    pub(crate) target: TargetArgs,
+    /// The pid, or the name that it is registered under
+    #[arg(value_name = "PID|NAME")]
+    pub(crate) process: String,
+    /// The exit reason: one term, in Elixir's syntax
+    #[arg(long, value_name = "TERM", default_value = ":kill")]
+    pub(crate) reason: String,
+    /// Do not ask
+    #[arg(short, long)]
+    pub(crate) yes: bool,
+    #[command(flatten)]
+    pub(crate) common: CommonArgs,
+}
+
+/// List the process groups of a node, with their members by node.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  flitch pg app@127.0.0.1
+  flitch pg app@127.0.0.1 Shop.PubSub -o json")]
+pub(crate) struct PgArgs {
+    #[command(flatten)]
+    pub(crate) target: TargetArgs,
+    /// The scope [default: pg, the one that every program shares]
+    #[arg(value_name = "SCOPE", default_value = "pg")]
+    pub(crate) scope: String,
+    /// How many groups to show
+    #[arg(short = 'n', long, value_name = "COUNT", default_value = "100")]
+    #[arg(value_parser = clap::value_parser!(u16).range(1..=10_000))]
+    pub(crate) limit: u16,
+    #[command(flatten)]
+    pub(crate) view: ViewArgs,
+}
+
+/// List the names that are registered in the whole cluster, as a node knows them.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  flitch global app@127.0.0.1
+  flitch global app@127.0.0.1 -o name")]
+pub(crate) struct GlobalArgs {
+    #[command(flatten)]
+    pub(crate) target: TargetArgs,
+    /// How many names to show
+    #[arg(short = 'n', long, value_name = "COUNT", default_value = "100")]
+    #[arg(value_parser = clap::value_parser!(u16).range(1..=10_000))]
+    pub(crate) limit: u16,
+    #[command(flatten)]
+    pub(crate) view: ViewArgs,
+}
+
+/// Show what a node's memory is used for, and which processes hold the most of it.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  flitch memory app@127.0.0.1
+  flitch memory app@127.0.0.1 --watch
+  flitch memory app@127.0.0.1 -o json | jq .kinds.binary_bytes")]
+pub(crate) struct MemoryArgs {
+    #[command(flatten)]
+    pub(crate) target: TargetArgs,
+    /// How many processes to show
+    #[arg(short = 'n', long, value_name = "COUNT", default_value = "10")]
+    #[arg(value_parser = clap::value_parser!(u16).range(1..=1000))]
     pub(crate) limit: u16,
     #[command(flatten)]
     pub(crate) view: ViewArgs,

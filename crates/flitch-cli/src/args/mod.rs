@@ -22,7 +22,8 @@ pub(crate) use ask::{CallArgs, NamesArgs, PingArgs, RpcArgs, SendArgs};
 pub(crate) use common::{CommonArgs, Format, SyntaxArgs, TargetArgs, View, ViewArgs};
 pub(crate) use discover::{DiscoverArgs, ImportArgs, ImportFormat, TopologyArgs, TopologyCommand};
 pub(crate) use inspect::{
-    AppsArgs, EtsArgs, InfoArgs, InspectArgs, NodesArgs, PortsArgs, PsArgs, SortArg, TreeArgs,
+    AppsArgs, EtsArgs, GcArgs, GlobalArgs, InfoArgs, InspectArgs, KillArgs, MemoryArgs, NodesArgs,
+    PgArgs, PortsArgs, PsArgs, SortArg, TreeArgs,
 };
 pub(crate) use manual::{CompletionsArgs, ManArgs};
 pub(crate) use node::{EpmdArg, NodeArgs};
@@ -67,9 +68,14 @@ pub(crate) enum Command {
     Send(SendArgs),
     Apps(AppsArgs),
     Ets(EtsArgs),
+    Gc(GcArgs),
+    Global(GlobalArgs),
     Info(InfoArgs),
     Inspect(InspectArgs),
+    Kill(KillArgs),
+    Memory(MemoryArgs),
     Nodes(NodesArgs),
+    Pg(PgArgs),
     Ports(PortsArgs),
     Ps(PsArgs),
     Tree(TreeArgs),

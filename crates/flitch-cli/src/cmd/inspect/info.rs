@@ -147,7 +147,7 @@ impl Seen {
 }
 
 /// What `erlang:memory/0` says.
-fn sizes(memory: &[Term]) -> BTreeMap<String, u64> {
+pub(super) fn sizes(memory: &[Term]) -> BTreeMap<String, u64> {
     let pair = |pair: &Term| match pair.as_tuple()? {
         [kind, size] => Some((kind.as_atom()?.as_str().to_owned(), count(size)?)),
         _ => None,

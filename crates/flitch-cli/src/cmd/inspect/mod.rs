@@ -3,8 +3,12 @@
 
 pub(crate) mod apps;
 pub(crate) mod ets;
+pub(crate) mod gc;
+pub(crate) mod global;
 pub(crate) mod info;
+pub(crate) mod memory;
 pub(crate) mod nodes;
+pub(crate) mod pg;
 pub(crate) mod ports;
 pub(crate) mod process;
 pub(crate) mod ps;

@@ -104,7 +104,7 @@ async fn read(
 }
 
 /// The process that is meant: `<0.123.0>`, `0.123.0`, or a name, which becomes no atom there.
-async fn find(remote: &Remote<'_>, process: &str) -> Result<Term, Failure> {
+pub(super) async fn find(remote: &Remote<'_>, process: &str) -> Result<Term, Failure> {
     let node = &remote.client.target;
     let nobody = |why: &str| Failure::new(Stage::Call, format!("{process} on {node}: {why}"));
     if let Some(pid) = as_pid(process) {

@@ -1,4 +1,4 @@
-/* A C node on libei that answers GenServer calls `{echo, Term}` with the term.
+/* A C node on libei, as driver.exs expects its peers: it echoes calls and messages, and floods.
  *
  *     FLITCH_COOKIE=... libei NAME      (NAME@127.0.0.1; one thread, a peer at a time)
  *
@@ -32,14 +32,13 @@ static int listening(int *port) {
     return fd;
 }
 
-/* Answers `{'$gen_call', {Pid, Tag}, {echo, Term}}`; the tag and the term go back as they came. */
-static void answer(int fd, const char *in, ei_x_buff *out) {
-    int index = 0, version, arity, tag, tag_end, term, term_end;
+/* `{'$gen_call', {Pid, Tag}, {echo, Term}}`, the tag and the term going back as they came, behind
+ * the tuple's header and the atom. */
+static void answer_call(int fd, const char *in, int index, ei_x_buff *out) {
+    int arity, tag, tag_end, term, term_end;
     char atom[MAXATOMLEN];
     erlang_pid from;
-    if (ei_decode_version(in, &index, &version) || ei_decode_tuple_header(in, &index, &arity) ||
-        arity != 3 || ei_decode_atom(in, &index, atom) || strcmp(atom, "$gen_call") ||
-        ei_decode_tuple_header(in, &index, &arity) || ei_decode_pid(in, &index, &from))
+    if (ei_decode_tuple_header(in, &index, &arity) || ei_decode_pid(in, &index, &from))
         return;
     tag = tag_end = index;
     if (ei_skip_term(in, &tag_end))
@@ -58,6 +57,36 @@ static void answer(int fd, const char *in, ei_x_buff *out) {
     ei_x_append_buf(out, in + term, term_end - term);
     if (ei_send(fd, &from, out->buff, out->index) < 0)
         fail("ei_send");
+}
+
+/* `{echo, Pid, Term}` and `{flood, Pid, Count, Term}`, behind the tuple's header and the atom. */
+static void send_back(int fd, const char *in, int index, int flood, ei_x_buff *out) {
+    int end;
+    long count = 1;
+    erlang_pid to;
+    if (ei_decode_pid(in, &index, &to) || (flood && ei_decode_long(in, &index, &count)))
+        return;
+    end = index;
+    if (ei_skip_term(in, &end))
+        return;
+    out->index = 0;
+    ei_x_encode_version(out);
+    ei_x_append_buf(out, in + index, end - index);
+    while (count-- > 0)
+        if (ei_send(fd, &to, out->buff, out->index) < 0)
+            fail("ei_send");
+}
+
+static void answer(int fd, const char *in, ei_x_buff *out) {
+    int index = 0, version, arity;
+    char atom[MAXATOMLEN];
+    if (ei_decode_version(in, &index, &version) || ei_decode_tuple_header(in, &index, &arity) ||
+        ei_decode_atom(in, &index, atom))
+        return;
+    if (!strcmp(atom, "$gen_call") && arity == 3)
+        answer_call(fd, in, index, out);
+    else if (!strcmp(atom, "echo") || !strcmp(atom, "flood"))
+        send_back(fd, in, index, arity == 4, out);
 }
 
 int main(int count, char **words) {
