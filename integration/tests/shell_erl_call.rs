@@ -154,3 +154,17 @@ fn a_node_is_halted_when_it_is_asked_for() {
     let gone = || std::fs::read(&proc).map_or(true, |line| line.is_empty()).then_some(());
     eventually("the node has halted", gone);
 }
+
+#[test]
+fn a_node_is_reached_by_its_port_alone_and_we_have_the_name_that_was_given() {
+    let cluster = Cluster::new();
+    let (a, both) = (cluster.erl("a").start(), Both::new(&cluster));
+    let epmd = cluster.cli(&["names", "--output", "json"]).run().json();
+    let port = epmd["names"][0]["port"].as_u64().unwrap_or_else(|| panic!("{epmd}"));
+    let address = format!("127.0.0.1:{port}");
+    let name = both.ours(&["-address", &address, "-a", "erlang node"], "");
+    assert_eq!((name.0, name.1), (Some(0), format!("'{}'", a.name())), "{}", name.2);
+    let words = [&node(&a)[..], &["-h", "somebody", "-a", "erlang nodes [hidden]"]].concat();
+    let (_, printed, said) = both.ours(&words, "");
+    assert!(printed.contains("somebody@127.0.0.1"), "{printed} {said}");
+}

@@ -5,14 +5,14 @@
 //!
 //! One deadline covers all of it, and a failure or a timeout says how far things came.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, UdpSocket};
+use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use flitch::epmd::client;
 use flitch::handshake::{self, Cause};
 use flitch::{
-    CallError, ConnectError, Cookie, Epmd, NameKind, Node, NodeBuilder, NodeName, PeerPort,
-    SendError, StartError, Term,
+    CallError, ConnectError, Cookie, Epmd, NameKind, Node, NodeBuilder, NodeName, NodePattern,
+    PeerPort, SendError, StartError, Term,
 };
 
 use crate::args::{CommonArgs, Format};
@@ -20,6 +20,7 @@ use crate::config::Target;
 use crate::deadline::{Deadline, Elapsed};
 use crate::failure::{Failure, Stage};
 use crate::out;
+use crate::reach::Way;
 
 /// A connection to the node that a command asks.
 pub(crate) struct Client {
@@ -37,10 +38,8 @@ impl Client {
         let deadline = Deadline::new(common.timeout, Instant::now());
         let cookie = Cookie::find(target.cookie_file.as_deref());
         let cookie = cookie.map_err(|error| Failure::from(&error))?;
-        let hosts = resolve(target.node.host(), &deadline).await?;
-        let host = hosts.first().copied().unwrap_or(Ipv4Addr::LOCALHOST.into());
-        let peer = target.node;
-        let own = own_host(&peer, local_address(host), &host_name());
+        let Way { peer, addresses, local } = Way::find(&target, &deadline).await?;
+        let own = own_host(&peer, local, &host_name());
         let made = |builder: NodeBuilder| {
             let builder = builder
                 .cookie(cookie.clone())
@@ -52,18 +51,25 @@ impl Client {
                     // Standard output is one JSON document.
                     Format::Json => out::stderr(text),
                 });
+            let builder = addresses.iter().fold(builder, |builder, address| {
+                builder.address_of(NodePattern::from(&peer), *address)
+            });
             match target.port {
                 Some(port) => builder.peer_port(PeerPort::Fixed(port)),
                 None => builder,
             }
         };
-        let node = match made(Node::builder_named_by(peer.clone(), &own)).start().await {
-            Err(StartError::Connect(error)) if names_nobody(&error) => {
-                let name = own_name(&own, std::process::id());
-                let name = name.map_err(|error| Failure::from(&error))?;
-                made(Node::builder(name)).start().await?
-            }
-            named => named?,
+        let named = |name: Result<NodeName, flitch::NameError>| {
+            Ok::<_, Failure>(made(Node::builder(name.map_err(|error| Failure::from(&error))?)))
+        };
+        let node = match &target.own {
+            Some(alive) => named(format!("{alive}@{own}").parse())?.start().await?,
+            None => match made(Node::builder_named_by(peer.clone(), &own)).start().await {
+                Err(StartError::Connect(error)) if names_nobody(&error) => {
+                    named(own_name(&own, std::process::id()))?.start().await?
+                }
+                given => given?,
+            },
         };
         match node.connect(&peer).await {
             Ok(()) => Ok(Self { node, target: peer, deadline }),
@@ -178,7 +184,7 @@ fn no_address(host: &str) -> Failure {
 }
 
 /// Whether the peer may be one that has no names to give, as nodes other than BEAMs are.
-fn names_nobody(error: &ConnectError) -> bool {
+pub(crate) fn names_nobody(error: &ConnectError) -> bool {
     let ConnectError::Handshake(error) = error else { return false };
     match error.cause {
         Cause::NoName => true,
@@ -207,25 +213,6 @@ fn own_name(host: &str, process: u32) -> Result<NodeName, flitch::NameError> {
     format!("flitch-{}@{host}", process % NAMES).parse()
 }
 
-/// Which address of ours the peer will see: the one that the route to it begins at.
-fn local_address(peer: IpAddr) -> IpAddr {
-    let any: IpAddr = match peer {
-        IpAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
-        IpAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
-    };
-    let route = || {
-        // Connecting a datagram socket sends nothing.
-        let socket = UdpSocket::bind((any, 0))?;
-        socket.connect((peer, 9))?;
-        socket.local_addr()
-    };
-    match (route(), peer) {
-        (Ok(local), _) => local.ip(),
-        (Err(_), IpAddr::V4(_)) => Ipv4Addr::LOCALHOST.into(),
-        (Err(_), IpAddr::V6(_)) => Ipv6Addr::LOCALHOST.into(),
-    }
-}
-
 /// What this host calls itself.
 pub(crate) fn host_name() -> String {
     rustix::system::uname().nodename().to_string_lossy().into_owned()
@@ -250,14 +237,6 @@ mod tests {
     #[test]
     fn names_of_our_own_come_from_a_bounded_set() {
         assert_eq!(own_name("10.0.0.5", NAMES + 3).unwrap(), *"flitch-3@10.0.0.5");
-    }
-
-    #[test]
-    fn a_peer_on_loopback_sees_us_on_loopback() {
-        let local = |peer: &str| local_address(peer.parse().unwrap()).to_string();
-        assert_eq!(local("127.0.0.1"), "127.0.0.1");
-        assert_eq!(local("127.0.0.2"), "127.0.0.1");
-        assert_eq!(local("::1"), "::1");
     }
 
     #[test]

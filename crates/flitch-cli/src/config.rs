@@ -1,5 +1,5 @@
-//! What the command line and the environment mean: names, ports, peers, terms. No socket and no
-//! file is touched here.
+//! What the command line and the environment mean: names, ports, peers, terms. No socket is touched
+//! here, and no file but that of the contexts, if a context is named.
 
 use std::path::PathBuf;
 
@@ -8,7 +8,9 @@ use flitch::etf::text::{self, Syntax};
 use flitch::{Atom, Config, NodeName, Term};
 
 use crate::args::{EpmdArg, NodeArgs, SyntaxArgs, TargetArgs};
+use crate::contexts;
 use crate::failure::{Failure, Stage};
+use crate::reach::HostPort;
 
 /// The configuration of a node: the file and the environment, and over them the command line.
 ///
@@ -72,22 +74,49 @@ fn fixed(Ports(ports): &Ports) -> Option<u16> {
     (ports.start() == ports.end()).then_some(*ports.start()).filter(|port| *port != 0)
 }
 
+/// In the place of a name: any.
+pub(crate) const ANY: &str = "-";
+
 /// Whom a command asks.
 #[derive(Clone, Debug)]
 pub(crate) struct Target {
-    pub(crate) node: NodeName,
+    /// Its name, if one was given.
+    pub(crate) node: Option<NodeName>,
+    /// Whether the name that the node itself states is the right one.
+    pub(crate) any_name: bool,
     pub(crate) cookie_file: Option<PathBuf>,
     /// Its port, where there is no EPMD.
     pub(crate) port: Option<u16>,
+    /// Where it is reached, if not by its name.
+    pub(crate) address: Option<HostPort>,
+    /// The alive name of our own side, if the node is not to give one.
+    pub(crate) own: Option<String>,
 }
 
 impl Target {
+    /// What was typed, with what the context adds that it names, if it names one.
+    ///
     /// # Errors
-    /// The name is none.
+    /// The name is none, or there is no such context.
     pub(crate) fn resolve(args: TargetArgs) -> Result<Self, Failure> {
-        let node = args.node.parse().map_err(|error| Failure::from(&error))?;
-        let port = fixed(&args.dist_port);
-        Ok(Self { node, cookie_file: args.cookie.cookie_file, port })
+        let args = contexts::lay_under(args)?;
+        let node = match args.node.as_str() {
+            ANY if args.address.is_some() => None,
+            ANY => {
+                return Err(Failure::usage(
+                    "- stands for whichever node is at an address: add --address HOST:PORT",
+                ));
+            }
+            name => Some(name.parse().map_err(|error| Failure::from(&error))?),
+        };
+        Ok(Self {
+            any_name: args.any_name || node.is_none(),
+            node,
+            cookie_file: args.cookie.cookie_file,
+            port: fixed(&args.dist_port),
+            address: args.address,
+            own: None,
+        })
     }
 }
 

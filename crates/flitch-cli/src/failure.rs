@@ -191,6 +191,11 @@ impl From<&ConnectError> for Failure {
                 "check that an Erlang node, without TLS, listens there and is not overloaded";
             return Self::timeout(stage, format!("{error}; {sure}"));
         }
+        if let ConnectError::Handshake(error) = error
+            && matches!(error.cause, flitch::handshake::Cause::OtherName { .. })
+        {
+            return Self::new(stage, format!("{error}; --any-name takes the name that it states"));
+        }
         Self::new(stage, error.to_string())
     }
 }

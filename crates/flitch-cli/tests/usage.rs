@@ -4,8 +4,10 @@ mod support;
 
 use support::{command, run};
 
-const COMMANDS: [&str; 9] =
-    ["node", "ping", "names", "rpc", "call", "send", "discover", "topology", "epmd"];
+const COMMANDS: [&str; 11] = [
+    "node", "ping", "names", "rpc", "call", "send", "context", "doctor", "discover", "topology",
+    "epmd",
+];
 
 #[test]
 fn every_command_explains_itself_with_examples() {

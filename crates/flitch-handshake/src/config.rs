@@ -123,6 +123,17 @@ pub enum Decision {
     },
 }
 
+/// What a node says of itself before anybody has proved anything: any of it may be a lie.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Introduction {
+    /// Its name.
+    pub name: NodeName,
+    /// Which life of that name this is; 0 with an OTP 22 node, which tells none.
+    pub creation: Creation,
+    /// What it offers, with [`Flags::MANDATORY_25_DIGEST`] written out.
+    pub flags: Flags,
+}
+
 /// A link: what both sides agreed on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Established {

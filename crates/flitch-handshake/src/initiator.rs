@@ -5,7 +5,7 @@
 
 use flitch_name::{Creation, NodeName};
 
-use crate::config::{Config, Event, LocalNode};
+use crate::config::{Config, Event, Introduction, LocalNode};
 use crate::machine::{Link, Output, Step};
 use crate::message::{
     AliveAnswer, Challenge, ChallengeAck, ChallengeReply, SendName, Stated, Status,
@@ -70,9 +70,16 @@ impl Initiator {
             Self::Status(state) => &state.dial,
             Self::Answer(state) => &state.dial,
             Self::Challenge(state) => &state.dial,
-            Self::Ack(state) => return Some(state.link.peer.as_str()),
+            Self::Ack(state) => return Some(state.theirs.name.as_str()),
         };
         dial.peer.as_ref().map(NodeName::as_str)
+    }
+
+    pub(crate) fn introduction(&self) -> Option<&Introduction> {
+        match self {
+            Self::Ack(state) => Some(&state.theirs),
+            _ => None,
+        }
     }
 }
 
@@ -145,7 +152,8 @@ impl AwaitChallenge {
         if peer.is_some_and(|dialled| dialled != theirs.name) {
             return Err(Cause::OtherName { stated: theirs.name });
         }
-        let missing = config.required.without(theirs.flags.expanded());
+        let flags = theirs.flags.expanded();
+        let missing = config.required.without(flags);
         if !missing.is_empty() {
             return Err(Cause::MissingFlags(missing));
         }
@@ -154,12 +162,9 @@ impl AwaitChallenge {
         out.send(ChallengeReply { challenge: config.challenge, digest }.encode());
         Ok(Initiator::Ack(AwaitAck {
             proof: Digest::new(cookie, config.challenge),
-            link: Link {
-                peer: theirs.name,
-                peer_creation: theirs.creation,
-                flags: offered & theirs.flags.expanded(),
-                us,
-            },
+            theirs: Introduction { name: theirs.name, creation: theirs.creation, flags },
+            offered,
+            us,
         }))
     }
 }
@@ -167,15 +172,18 @@ impl AwaitChallenge {
 /// Our digest is sent; the peer closes if it does not fit.
 pub(crate) struct AwaitAck {
     proof: Digest,
-    link: Link,
+    theirs: Introduction,
+    offered: Flags,
+    us: LocalNode,
 }
 
 impl AwaitAck {
     fn handle(self, body: &[u8]) -> Result<Link, Cause> {
-        if ChallengeAck::decode(body)?.digest.matches(&self.proof) {
-            Ok(self.link)
-        } else {
-            Err(Cause::WrongCookie)
+        if !ChallengeAck::decode(body)?.digest.matches(&self.proof) {
+            return Err(Cause::WrongCookie);
         }
+        let Self { theirs, offered, us, .. } = self;
+        let flags = offered & theirs.flags;
+        Ok(Link { peer: theirs.name, peer_creation: theirs.creation, flags, us })
     }
 }

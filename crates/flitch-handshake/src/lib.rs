@@ -45,7 +45,9 @@ mod initiator;
 mod machine;
 mod message;
 
-pub use config::{Caller, CallerName, Config, Decision, Established, Event, LocalNode};
+pub use config::{
+    Caller, CallerName, Config, Decision, Established, Event, Introduction, LocalNode,
+};
 pub use cookie::{Cookie, CookieError, Cookies, Weakness};
 pub use digest::Digest;
 pub use error::{Cause, Fault, HandshakeError, MessageError, Misuse, Stage};

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use flitch_name::{Creation, NameError, NodeName};
 
 use crate::acceptor::Acceptor;
-use crate::config::{Config, Decision, Established, Event, LocalNode};
+use crate::config::{Config, Decision, Established, Event, Introduction, LocalNode};
 use crate::initiator::{Initiator, Us};
 use crate::message::{Inbox, MAX_FRAME};
 use crate::{Cause, Flags, HandshakeError, MessageError, Misuse, Stage};
@@ -169,6 +169,18 @@ impl Handshake {
             self.side = Side::Handed;
         }
         Some(event)
+    }
+
+    /// Initiator: how the peer has introduced itself, once it has and until it has proved it.
+    ///
+    /// Who wants to know no more than that leaves what [`poll_transmit`](Self::poll_transmit) gives
+    /// then, which is our proof of the cookie, unwritten, and closes.
+    #[must_use]
+    pub fn introduction(&self) -> Option<&Introduction> {
+        match &self.side {
+            Side::Initiator(state) => state.introduction(),
+            _ => None,
+        }
     }
 
     /// When to call [`handle_timeout`](Self::handle_timeout), unless it is over.

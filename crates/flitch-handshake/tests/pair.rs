@@ -51,6 +51,22 @@ fn two_ends_meet_whole_and_byte_by_byte() {
 }
 
 #[test]
+fn who_only_wants_to_know_a_name_learns_it_before_a_proof_of_the_cookie_is_written() {
+    let (unused, now) = (config("unused", 0), Instant::now());
+    let mut us = Handshake::initiate_unnamed("h.x", None, unused, now).unwrap();
+    let mut them = acceptor();
+    assert_eq!(us.introduction(), None);
+    transmits(&mut us).iter().for_each(|message| them.handle_input(message));
+    let name = "x1@h.x".parse().unwrap();
+    them.decide(Decision::Named { name, creation: Creation::new(5) }).unwrap();
+    assert_eq!(us.introduction(), None);
+    transmits(&mut them).iter().for_each(|message| us.handle_input(message));
+    let there = us.introduction().unwrap();
+    assert_eq!((&there.name, there.creation), (&b().name, b().creation));
+    assert!(there.flags.contains(Flags::REQUIRED));
+}
+
+#[test]
 fn the_link_has_the_flags_that_both_offer_and_is_visible_only_if_both_are() {
     let visible = Flags::OFFERED | Flags::PUBLISHED;
     for (ours, theirs, expected) in [

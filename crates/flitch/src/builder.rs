@@ -1,6 +1,6 @@
 //! How a node is made: its name, cookie, addresses, and its place in EPMD.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
@@ -151,6 +151,13 @@ impl NodeBuilder {
     /// more. Of several that fit a peer, the one given first counts.
     pub fn port_of(mut self, peers: NodePattern, port: u16) -> Self {
         self.settings.ports.known.push((peers, port));
+        self
+    }
+
+    /// Where some peers are reached, whatever host their name has: the near end of a forwarded port
+    /// or of a tunnel. Call it again for more: of several that fit a peer, each is tried in turn.
+    pub fn address_of(mut self, peers: NodePattern, address: SocketAddr) -> Self {
+        self.settings.ports.addresses.push((peers, address));
         self
     }
 

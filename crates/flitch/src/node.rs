@@ -129,6 +129,7 @@ impl Default for Settings {
             mailbox_limit: 256 << 20,
             allow: Vec::new(),
             ports: Ports {
+                addresses: Vec::new(),
                 known: Vec::new(),
                 other: PeerPort::Epmd(flitch_epmd::address::DEFAULT_PORT),
             },

@@ -36,6 +36,8 @@ pub enum PeerPort {
 /// Where peers listen.
 #[derive(Clone, Debug)]
 pub(crate) struct Ports {
+    /// Where peers are reached that are not where their names say: all that fit one are tried.
+    pub(crate) addresses: Vec<(NodePattern, SocketAddr)>,
     /// The port of each peer that fits, the first that does.
     pub(crate) known: Vec<(NodePattern, u16)>,
     pub(crate) other: PeerPort,
@@ -61,6 +63,11 @@ impl Ports {
         peer: &NodeName,
         within: Within,
     ) -> Result<TcpStream, ConnectError> {
+        let given = self.addresses.iter().filter(|(peers, _)| peers.matches(peer));
+        let given: Vec<SocketAddr> = given.map(|(_, address)| *address).collect();
+        if !given.is_empty() {
+            return open_one_of(&given, within).await;
+        }
         let hosts = resolve(peer.host(), within).await?;
         self.open_at_one_of(peer, &hosts, within).await
     }
@@ -106,11 +113,26 @@ impl Ports {
                 found.port
             }
         };
-        let address = SocketAddr::new(host, port);
-        let opened =
-            within.limit(Stage::Tcp, address.to_string(), client::connect(address)).await?;
-        opened.map_err(|error| ConnectError::Tcp { address, message: error.to_string() })
+        open(SocketAddr::new(host, port), within).await
     }
+}
+
+/// A stream to the first of some addresses that answers; there is one at least.
+async fn open_one_of(addresses: &[SocketAddr], within: Within) -> Result<TcpStream, ConnectError> {
+    let mut failed = None;
+    for (tried, address) in addresses.iter().enumerate() {
+        match open(*address, within.share(addresses.len() - tried)).await {
+            Ok(stream) => return Ok(stream),
+            Err(error) => failed = failed.or(Some(error)),
+        }
+    }
+    Err(failed.unwrap_or_else(|| no_address("", "no address is given")))
+}
+
+/// A stream to an address.
+pub(crate) async fn open(address: SocketAddr, within: Within) -> Result<TcpStream, ConnectError> {
+    let opened = within.limit(Stage::Tcp, address.to_string(), client::connect(address)).await?;
+    opened.map_err(|error| ConnectError::Tcp { address, message: error.to_string() })
 }
 
 /// The time for a whole attempt, from the resolver to the handshake.
@@ -177,11 +199,31 @@ mod tests {
 
     use super::*;
 
+    fn ports(other: PeerPort) -> Ports {
+        Ports { addresses: Vec::new(), known: Vec::new(), other }
+    }
+
+    #[tokio::test]
+    async fn a_peer_behind_a_tunnel_is_reached_there_and_not_at_its_host() {
+        let there = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = there.local_addr().unwrap();
+        // Nobody listens on port 1.
+        let gone = SocketAddr::from(([127, 0, 0, 1], 1));
+        let peers: NodePattern = "app@*".parse().unwrap();
+        let addresses = vec![(peers.clone(), gone), (peers, address)];
+        let ports = Ports { addresses, ..ports(PeerPort::Listed) };
+        let within = Within::new(Duration::from_secs(5));
+        let stream = ports.open(&"app@192.0.2.1".parse().unwrap(), within).await.unwrap();
+        assert_eq!(stream.peer_addr().unwrap(), address);
+        let other = ports.open(&"db@127.0.0.1".parse().unwrap(), within).await.unwrap_err();
+        assert!(matches!(other, ConnectError::NoPort(_)), "{other}");
+    }
+
     #[test]
     fn a_peer_has_the_port_of_the_first_pattern_that_fits_it_and_else_the_clusters() {
         let known = [("db@*", 9101), ("*@10.0.*", 9102)];
         let known = known.map(|(peers, port)| (peers.parse().unwrap(), port)).to_vec();
-        let ports = Ports { known, other: PeerPort::Epmd(4369) };
+        let ports = Ports { known, ..ports(PeerPort::Epmd(4369)) };
         let of = |name: &str| ports.of(&name.parse().unwrap());
         assert_eq!(of("db@10.0.0.7"), PeerPort::Fixed(9101));
         assert_eq!(of("app@10.0.0.7"), PeerPort::Fixed(9102));
@@ -202,7 +244,7 @@ mod tests {
         }
         let _there = std::net::TcpListener::bind(("127.0.0.1", port)).unwrap();
 
-        let ports = Ports { known: Vec::new(), other: PeerPort::Fixed(port) };
+        let ports = ports(PeerPort::Fixed(port));
         let hosts = ["127.0.0.9", "127.0.0.1"].map(|host| host.parse().unwrap());
         let within = Within::new(Duration::from_secs(1));
         let stream = ports.open_at_one_of(&"app@h.x".parse().unwrap(), &hosts, within).await;
@@ -212,7 +254,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_peer_without_a_port_in_a_cluster_without_epmd_is_told_of_as_such() {
-        let ports = Ports { known: Vec::new(), other: PeerPort::Listed };
+        let ports = ports(PeerPort::Listed);
         let peer = "app@127.0.0.1".parse().unwrap();
         let error = ports.open(&peer, Within::new(Duration::from_secs(5))).await.unwrap_err();
         assert!(matches!(error, ConnectError::NoPort(_)), "{error}");
@@ -222,7 +264,7 @@ mod tests {
     async fn a_patience_without_end_is_no_panic_in_which_the_attempt_would_be_lost() {
         // Nobody listens on port 1: in place of EPMD, and in place of the peer.
         for other in [PeerPort::Epmd(1), PeerPort::Fixed(1)] {
-            let ports = Ports { known: Vec::new(), other };
+            let ports = ports(other);
             let peer = "app@127.0.0.1".parse().unwrap();
             let error = ports.open(&peer, Within::new(Duration::MAX)).await.unwrap_err();
             assert!(error.is_no_daemon() || matches!(error, ConnectError::Tcp { .. }), "{error}");

@@ -42,17 +42,8 @@ pub(crate) async fn shake<S: AsyncRead + AsyncWrite + Unpin>(
     mut machine: Handshake,
     answer: &mut (impl Answer + Send),
 ) -> Result<Established, HandshakeError> {
-    let mut buffer = [0; 1024];
     loop {
-        while let Some(message) = machine.poll_transmit() {
-            let deadline = machine.poll_timeout();
-            let write = stream.write_all(&message);
-            // A write that fails or stalls shows in the read that follows.
-            let _ = match deadline {
-                Some(deadline) => timeout_at(Instant::from_std(deadline), write).await.is_ok(),
-                None => write.await.is_ok(),
-            };
-        }
+        transmit(stream, &mut machine).await;
         match machine.poll_event() {
             Some(Event::Established(established)) => return Ok(established),
             Some(Event::Failed(error)) => return Err(error),
@@ -63,13 +54,28 @@ pub(crate) async fn shake<S: AsyncRead + AsyncWrite + Unpin>(
                     machine.handle_close();
                 }
             }
-            None => read(stream, &mut machine, &mut buffer).await,
+            None => receive(stream, &mut machine).await,
         }
     }
 }
 
-async fn read<S: AsyncRead + Unpin>(stream: &mut S, machine: &mut Handshake, buffer: &mut [u8]) {
-    let read = stream.read(buffer);
+/// Writes what a handshake has to say.
+pub(crate) async fn transmit<S: AsyncWrite + Unpin>(stream: &mut S, machine: &mut Handshake) {
+    while let Some(message) = machine.poll_transmit() {
+        let deadline = machine.poll_timeout();
+        let write = stream.write_all(&message);
+        // A write that fails or stalls shows in the read that follows.
+        let _ = match deadline {
+            Some(deadline) => timeout_at(Instant::from_std(deadline), write).await.is_ok(),
+            None => write.await.is_ok(),
+        };
+    }
+}
+
+/// Reads what comes next, until the handshake's deadline.
+pub(crate) async fn receive<S: AsyncRead + Unpin>(stream: &mut S, machine: &mut Handshake) {
+    let mut buffer = [0; 1024];
+    let read = stream.read(&mut buffer);
     let read = match machine.poll_timeout() {
         Some(deadline) => timeout_at(Instant::from_std(deadline), read).await,
         None => Ok(read.await),

@@ -6,6 +6,8 @@ use std::time::Duration;
 use clap::ValueEnum;
 use flitch::config::{Ports, Seconds};
 
+use crate::reach::HostPort;
+
 /// Where the cookie is.
 #[derive(Debug, clap::Args)]
 pub(crate) struct CookieArgs {
@@ -17,10 +19,17 @@ pub(crate) struct CookieArgs {
 /// Which node, and how to get there.
 #[derive(Debug, clap::Args)]
 pub(crate) struct TargetArgs {
-    /// The node, such as app@127.0.0.1
+    /// The node, such as app@127.0.0.1; or @NAME for a context, @ for the current one, - for
+    /// whichever node is at --address
     pub(crate) node: String,
     #[command(flatten)]
     pub(crate) cookie: CookieArgs,
+    /// Where the node is reached, whatever host its name has: a forwarded port, a tunnel
+    #[arg(long, value_name = "HOST:PORT")]
+    pub(crate) address: Option<HostPort>,
+    /// Take the name that the node there states, in place of the one given
+    #[arg(long)]
+    pub(crate) any_name: bool,
     /// The port that the node listens on, in a cluster without EPMD; 0 or a range asks EPMD
     #[arg(long, value_name = "PORT", env = "ERL_DIST_PORT", hide_env_values = true)]
     #[arg(default_value = "0")]

@@ -2,7 +2,9 @@
 
 mod ask;
 mod common;
+mod context;
 mod discover;
+mod doctor;
 mod inspect;
 mod manual;
 mod node;
@@ -20,7 +22,9 @@ use crate::failure::{Failure, Stage};
 
 pub(crate) use ask::{CallArgs, NamesArgs, PingArgs, RpcArgs, SendArgs};
 pub(crate) use common::{CommonArgs, Format, SyntaxArgs, TargetArgs, View, ViewArgs};
+pub(crate) use context::{ContextArgs, ContextCommand, ContextSetArgs};
 pub(crate) use discover::{DiscoverArgs, ImportArgs, ImportFormat, TopologyArgs, TopologyCommand};
+pub(crate) use doctor::DoctorArgs;
 pub(crate) use inspect::{
     AppsArgs, EtsArgs, GcArgs, GlobalArgs, InfoArgs, InspectArgs, KillArgs, MemoryArgs, NodesArgs,
     PgArgs, PortsArgs, PsArgs, SortArg, TreeArgs,
@@ -52,6 +56,7 @@ Examples:
   flitch call app@127.0.0.1 Shop.Desk ':status'
   flitch info app@127.0.0.1                    how the node is
   flitch ps app@127.0.0.1 --sort messages      its processes with the longest queues
+  flitch doctor app@127.0.0.1                  why it cannot be reached, and what to change
   flitch discover --strategy LocalEpmd         whom a strategy would find
   flitch epmd -daemon                          in the place of the stock epmd";
 
@@ -79,6 +84,8 @@ pub(crate) enum Command {
     Ports(PortsArgs),
     Ps(PsArgs),
     Tree(TreeArgs),
+    Doctor(DoctorArgs),
+    Context(ContextArgs),
     Discover(DiscoverArgs),
     Topology(TopologyArgs),
     Epmd(EpmdArgs),

@@ -15,6 +15,7 @@ use crate::config::Target;
 use crate::erl_call::{self, ErlCall, ErlCallArgs, Mistake, USAGE};
 use crate::failure::Failure;
 use crate::out;
+use crate::reach::HostPort;
 use crate::shell::chars::charlist;
 use crate::shell::leader::Line;
 use crate::shell::session::{Event, Session};
@@ -82,16 +83,14 @@ fn explained(mistake: Mistake) -> End {
 async fn ask(call: &ErlCall) -> Done<()> {
     // Before anything is connected, as the original does.
     let source = if call.compile { Some(standard_input()?) } else { None };
-    let target = target(call)?;
-    let name = target.node.clone();
-    let client = match connect(call, target).await {
+    let client = match connect(call, target(call)?).await {
         Ok(client) => client,
         // Who is to be halted does not run.
         Err(_) if call.halt => return Ok(()),
         Err(end) => return Err(end),
     };
     if call.verbose {
-        out::stderr(&format!("erl_call: we are now connected to node \"{name}\"\n"));
+        out::stderr(&format!("erl_call: we are now connected to node \"{}\"\n", client.target));
     }
     if call.halt {
         let _gone = rex(&client, "erlang", "halt", Term::empty_list(), false).await;
@@ -123,26 +122,45 @@ fn show(call: &ErlCall, result: &Term) {
     }
 }
 
-/// The node with its host: this one's, unless the name has one.
+/// The node with its host: this one's, unless the name has one. Or whoever is at an address.
 fn target(call: &ErlCall) -> Done<Target> {
-    let node = call.node.as_deref().unwrap_or_default();
-    let own = client::host_name();
-    let (alive, host) = node.split_once('@').unwrap_or((node, &own));
-    let host = if call.short { host.split('.').next().unwrap_or(host) } else { host };
-    let node = format!("{alive}@{host}");
-    let name = node.parse().map_err(|error| End(1, format!("{node}: {error}")))?;
-    Ok(Target { node: name, cookie_file: None, port: None })
+    let host = client::host_name();
+    let cut = |host: &str| match call.short {
+        true => host.split('.').next().unwrap_or(host).to_owned(),
+        false => host.to_owned(),
+    };
+    let node = match &call.node {
+        Some(node) => {
+            let (alive, host) = node.split_once('@').unwrap_or((node, &host));
+            let node = format!("{alive}@{}", cut(host));
+            Some(node.parse().map_err(|error| End(1, format!("{node}: {error}")))?)
+        }
+        None => None,
+    };
+    let address = call.address.clone().map(|(given, port)| {
+        let host = given.unwrap_or_else(|| host.clone());
+        HostPort { host, port }
+    });
+    let (any_name, own) = (node.is_none(), call.hidden.clone());
+    Ok(Target { node, any_name, cookie_file: None, port: None, address, own })
+}
+
+/// Whom it is about, for people.
+fn whom(target: &Target) -> String {
+    match (&target.node, &target.address) {
+        (None, Some(HostPort { host, port })) => format!("node with address \"{host}:{port}\""),
+        (node, _) => format!("node {}", node.as_ref().map_or("", NodeName::as_str)),
+    }
 }
 
 async fn connect(call: &ErlCall, target: Target) -> Done<Client> {
-    let name = target.node.clone();
     let open = || {
         let common = CommonArgs { timeout: NO_TIMEOUT, output: Format::Text };
         Client::open(target.clone(), common)
     };
     let failed = |failure: Failure| {
         let why = failure.headline();
-        End(1, format!("failed to connect to node {name}\nerl_call: {why}"))
+        End(1, format!("failed to connect to {}\nerl_call: {why}", whom(&target)))
     };
     let failure = match open().await {
         Ok(client) => return Ok(client),
@@ -152,7 +170,8 @@ async fn connect(call: &ErlCall, target: Target) -> Done<Client> {
     if call.verbose {
         out::stderr(&format!("erl_call: {}: it is started\n", failure.headline()));
     }
-    start(call, &name).map_err(|error| End(1, format!("unable to start node, error = {error}")))?;
+    let Some(name) = &target.node else { return Err(failed(failure)) };
+    start(call, name).map_err(|error| End(1, format!("unable to start node, error = {error}")))?;
     let started = async {
         loop {
             match open().await {

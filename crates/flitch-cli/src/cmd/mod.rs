@@ -1,7 +1,9 @@
 //! The commands, one a file: `run` takes what clap read and prints what came of it.
 
 mod call;
+mod context;
 mod discover;
+mod doctor;
 mod epmd;
 mod erl_call;
 mod eval;
@@ -38,6 +40,8 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
         }
         Command::Man(args) => Ok(manual::pages(&args)?),
         Command::Topology(args) => return Ok(topology::run(&args)?),
+        Command::Context(args) => return Ok(context::run(&args)?),
+        Command::Doctor(args) => return ask(doctor::run(args)),
         Command::Ping(args) => ask(ping::run(args)),
         Command::Names(args) => ask(names::run(args)),
         Command::Eval(args) => ask(eval::run(args)),
