@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use pty_process::Size;
 use pty_process::blocking::Pty;
+use rustix::process::Signal;
 
 use crate::child::Child;
 use crate::cluster::Cluster;
@@ -18,7 +19,7 @@ use crate::{SOON, stock};
 pub struct Terminal {
     keyboard: Arc<Pty>,
     screen: Arc<Screen>,
-    _child: Child,
+    child: Child,
 }
 
 struct Screen {
@@ -57,7 +58,7 @@ impl Terminal {
         });
         // The screen stands in for a log of lines.
         let child = Child::adopt(process, Arc::new(Log::default()), title);
-        Self { keyboard, screen, _child: child }
+        Self { keyboard, screen, child }
     }
 
     /// Types the text, as it stands.
@@ -67,6 +68,36 @@ impl Terminal {
     #[track_caller]
     pub fn type_text(&self, text: &str) {
         (&*self.keyboard).write_all(text.as_bytes()).expect("a program that reads its keyboard");
+    }
+
+    /// Sends the program a signal, such as the kernel does when its window is closed.
+    pub fn signal(&self, signal: Signal) {
+        self.child.signal(signal);
+    }
+
+    /// Makes it this many columns wide.
+    ///
+    /// # Panics
+    /// If the program has ended.
+    #[track_caller]
+    pub fn resize(&self, columns: u16) {
+        let size = Size::new(Self::ROWS.get(), columns);
+        self.keyboard.resize(size).expect("a terminal of that size");
+    }
+
+    /// Whether the program has ended.
+    pub fn has_ended(&mut self) -> bool {
+        self.child.wait(Duration::ZERO).is_some()
+    }
+
+    /// Waits for the end of the program, and gives its exit status.
+    ///
+    /// # Panics
+    /// If it does not end within 30 seconds.
+    #[track_caller]
+    pub fn finish(mut self) -> Option<i32> {
+        let ended = self.child.wait(SOON);
+        ended.expect("a program that has ended").code()
     }
 
     /// What is on the screen, without the empty lines at its end.

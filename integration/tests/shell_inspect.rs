@@ -204,6 +204,10 @@ fn a_process_is_ended_only_by_who_means_it() {
     let killed = json(&cluster, &a, &["kill", "victim", "--yes"]);
     assert_eq!((&killed["reason"], &killed["alive"]), (&"kill".into(), &false.into()), "{killed}");
     a.expect("Process.whereis(:victim)", "nil");
+    for vital in ["init", "kernel_sup", "application_controller", "code_server"] {
+        let refused = cluster.cli(&["kill", a.name(), vital, "--yes"]).run();
+        refused.expect_failure(2, "usage", &[vital, "init stop"]);
+    }
     let nobody = cluster.cli(&["kill", a.name(), "victim", "--yes"]).run();
     nobody.expect_failure(1, "call", &["victim"]);
 }

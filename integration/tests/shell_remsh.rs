@@ -2,11 +2,19 @@
 //! halts the node, or leaves anything in it.
 
 use integration::terminal::Terminal;
-use integration::{Beam, Cluster, SOON};
+use integration::{Beam, Cluster, SOON, eventually};
 use rustix::process::Signal;
 
 const COUNT: &str = "{:erlang.system_info(:process_count), :erlang.system_info(:atom_count), \
                      length(:code.all_loaded())}";
+
+/// Loads what the node has, as a release does at its start: else its own modules would come when
+/// they are first needed, and be counted.
+const LOAD_ALL: &str = "Enum.each([:kernel, :stdlib, :compiler, :elixir, :iex, :logger], fn app ->
+    _ = :application.load(app)
+    {:ok, modules} = :application.get_key(app, :modules)
+    :code.ensure_modules_loaded(modules)
+end)";
 
 /// A shell at a terminal.
 fn at_terminal(cluster: &Cluster, args: &[&str]) -> Terminal {
@@ -89,6 +97,9 @@ fn a_person_types_completes_interrupts_and_leaves() {
     a.expect_soon("Process.whereis(:sleeper)", "nil");
     terminal.type_text("spawn(fn -> receive do :go -> IO.puts(\"lat\" <> \"er\") end end) |> Process.register(:late)\r");
     a.expect_soon("Process.whereis(:late) != nil", "true");
+    terminal.wait_for("the prompt after it", SOON, |screen| {
+        (screen.contains("\ntrue\n") && screen.ends_with('>')).then_some(())
+    });
     terminal.type_text("half");
     await_end(&terminal, "half");
     a.expect("send(:late, :go)", ":go");
@@ -119,43 +130,140 @@ fn what_runs_does_not_outlive_a_shell_that_was_killed_or_left() {
     }
 }
 
+/// How a session may end while something runs.
+#[derive(Clone, Copy, Debug)]
+enum End {
+    Signal(Signal),
+    /// The node lets go of us.
+    LostLink,
+}
+
+/// Ends that session, and demands the exit status that tells of it.
+fn end(a: &Beam, terminal: Terminal, end: End) {
+    let status = match end {
+        End::Signal(signal) => {
+            terminal.signal(signal);
+            match signal {
+                Signal::HUP => Some(129),
+                Signal::TERM => Some(143),
+                _ => None,
+            }
+        }
+        End::LostLink => {
+            a.expect("Enum.each(Node.list(:hidden), &:erlang.disconnect_node/1)", ":ok");
+            Some(3)
+        }
+    };
+    assert_eq!(terminal.finish(), status, "{end:?}");
+}
+
+const ENDS: [End; 4] =
+    [End::Signal(Signal::HUP), End::LostLink, End::Signal(Signal::KILL), End::Signal(Signal::TERM)];
+
+#[test]
+fn a_second_interrupt_leaves_a_node_that_does_not_take_the_first() {
+    let cluster = Cluster::new();
+    let a = cluster.elixir("a").start();
+    let mut terminal = at_terminal(&cluster, &[a.name()]);
+    await_end(&terminal, &prompt(&a, 1));
+    terminal.type_text("Process.register(self(), :busy); Process.sleep(:infinity)\r");
+    a.expect_soon("Process.whereis(:busy) != nil", "true");
+    a.freeze();
+    eventually("it leaves", || {
+        // Two at once would be one.
+        terminal.signal(Signal::INT);
+        terminal.has_ended().then_some(())
+    });
+    a.thaw();
+    assert_eq!(terminal.finish(), Some(130));
+    a.expect_soon("Process.whereis(:busy)", "nil");
+}
+
 #[test]
 fn a_hundred_sessions_that_end_in_every_way_leave_no_process_and_no_atom() {
     let cluster = Cluster::new();
     let a = cluster.elixir("a").start();
-    let sleep = "Process.register(self(), :busy); Process.sleep(:infinity)\n";
-    let script = "x = 1\nraise \"oops\"\nIO.gets(\"\")\nline\n";
-    let session = |number: usize| {
-        let args = if number % 8 == 7 {
-            vec!["remsh", "--erlang", a.name()]
-        } else {
-            vec!["remsh", a.name()]
+    a.expect(LOAD_ALL, ":ok");
+    let sleep = "Process.register(self(), :busy); Process.sleep(:infinity)";
+    let erlang = "register(busy, self()), timer:sleep(infinity).";
+    let at_work = |is_erlang: bool, ending: End| {
+        let (args, prompt, code) = match is_erlang {
+            true => (vec!["--erlang", a.name()], format!("({})1>", a.name()), erlang),
+            false => (vec![a.name()], prompt(&a, 1), sleep),
         };
-        let signal = match number % 4 {
-            0 => Signal::KILL,
-            1 => Signal::TERM,
-            _ => {
-                let script = if number % 8 == 7 { "X = 1.\nhd([]).\n" } else { script };
-                cluster.cli(&args).stdin(script).run().expect_code(0);
-                return;
-            }
-        };
-        let running = cluster.cli(&args).stdin(sleep).start();
+        let terminal = at_terminal(&cluster, &args);
+        await_end(&terminal, &prompt);
+        terminal.type_text(&format!("{code}\r"));
         a.expect_soon("Process.whereis(:busy) != nil", "true");
-        running.signal(signal);
-        let _ = running.finish();
+        end(&a, terminal, ending);
         a.expect_soon("Process.whereis(:busy)", "nil");
     };
-    for number in 0..16 {
-        session(number);
+    let leave = || {
+        let terminal = at_terminal(&cluster, &[a.name()]);
+        await_end(&terminal, &prompt(&a, 1));
+        terminal.type_text("\u{4}");
+        assert_eq!(terminal.finish(), Some(0), "Ctrl-D");
+    };
+    let script = |args: &[&str], lines: &str| {
+        cluster.cli(&[&["remsh"], args].concat()).stdin(lines).run().expect_code(0);
+    };
+    let round = || {
+        for ending in ENDS {
+            at_work(false, ending);
+        }
+        at_work(true, End::LostLink);
+        at_work(true, End::Signal(Signal::KILL));
+        leave();
+        script(&[a.name()], "x = 1\nraise \"oops\"\nIO.gets(\"\")\nline\n");
+        script(&["--erlang", a.name()], "X = 1.\nhd([]).\n");
+    };
+    // The node keeps a name for each that was there at the same time, and gives it again. One whose
+    // end it has not seen yet is there with the next one.
+    let together: Vec<_> = (0..5).map(|_| at_terminal(&cluster, &[a.name()])).collect();
+    for terminal in &together {
+        await_end(terminal, &prompt(&a, 1));
     }
-    let _ = a.eval(COUNT);
+    drop(together);
     a.expect_soon("Node.list(:hidden)", "[]");
+    round();
+    round();
+    a.expect_soon("Node.list(:hidden)", "[]");
+    let _ = a.eval(COUNT);
     let before = a.eval(COUNT).unwrap();
-    for number in 0..100 {
-        session(number);
+    for _ in 0..12 {
+        round();
     }
+    a.expect_soon("Node.list(:hidden)", "[]");
     a.expect_soon(COUNT, &before);
+}
+
+#[test]
+fn a_terminal_of_another_size_is_known_to_the_code_that_prints() {
+    let cluster = Cluster::new();
+    let a = cluster.elixir("a").start();
+    let terminal = at_terminal(&cluster, &[a.name()]);
+    await_end(&terminal, &prompt(&a, 1));
+    terminal.type_text(":io.columns()\r");
+    await_end(&terminal, &format!("{{:ok, 160}}\n{}", prompt(&a, 2)));
+    terminal.resize(120);
+    terminal.type_text(":io.columns()\r");
+    await_end(&terminal, &format!("{{:ok, 120}}\n{}", prompt(&a, 3)));
+}
+
+#[test]
+fn variables_and_the_keys_of_maps_are_completed() {
+    let cluster = Cluster::new();
+    let a = cluster.elixir("a").start();
+    let terminal = at_terminal(&cluster, &[a.name()]);
+    await_end(&terminal, &prompt(&a, 1));
+    terminal.type_text("basket = %{apples: 11, pears: 7}\r");
+    await_end(&terminal, &prompt(&a, 2));
+    terminal.type_text("bask\t");
+    await_end(&terminal, "basket");
+    terminal.type_text(".app\t");
+    await_end(&terminal, "basket.apples");
+    terminal.type_text(" * 2\r");
+    await_end(&terminal, &format!("22\n{}", prompt(&a, 3)));
 }
 
 #[test]

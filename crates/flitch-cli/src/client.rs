@@ -35,6 +35,23 @@ impl Client {
     /// # Errors
     /// The stage that failed.
     pub(crate) async fn open(target: Target, common: CommonArgs) -> Result<Self, Failure> {
+        let print = match common.output {
+            Format::Text => out::stdout,
+            // Standard output is one JSON document.
+            Format::Json => out::stderr,
+        };
+        Self::open_with(target, common, print).await
+    }
+
+    /// Connects; what code that is called prints goes to `print`.
+    ///
+    /// # Errors
+    /// The stage that failed.
+    pub(crate) async fn open_with(
+        target: Target,
+        common: CommonArgs,
+        print: impl Fn(&str) + Clone + Send + Sync + 'static,
+    ) -> Result<Self, Failure> {
         let deadline = Deadline::new(common.timeout, Instant::now());
         let cookie = Cookie::find(target.cookie_file.as_deref());
         let cookie = cookie.map_err(|error| Failure::from(&error))?;
@@ -46,11 +63,7 @@ impl Client {
                 .listen(false)
                 .epmd(Epmd::None)
                 .setup_timeout(deadline.left(Instant::now()))
-                .output(move |text| match common.output {
-                    Format::Text => out::stdout(text),
-                    // Standard output is one JSON document.
-                    Format::Json => out::stderr(text),
-                });
+                .output(print.clone());
             let builder = addresses.iter().fold(builder, |builder, address| {
                 builder.address_of(NodePattern::from(&peer), *address)
             });

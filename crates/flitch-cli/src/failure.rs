@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use flitch::epmd::ClientError;
-use flitch::{ConnectError, StartError};
+use flitch::{ConnectError, NodeName, StartError};
 
 use crate::args::Format;
 use crate::out;
@@ -146,9 +146,20 @@ impl Failure {
     pub(crate) fn report(&self, format: Format) -> ExitCode {
         match format {
             Format::Text => out::text::failure(self),
-            Format::Json => out::json::failure(self),
+            Format::Json => out::json::failure(self, None),
         }
         ExitCode::from(self.status as u8)
+    }
+
+    /// Prints the failure of one of several nodes.
+    pub(crate) fn report_of(mut self, node: &NodeName, format: Format) {
+        match format {
+            Format::Text => {
+                self.message = format!("{node}: {}", self.message);
+                out::text::failure(&self);
+            }
+            Format::Json => out::json::failure(&self, Some(node)),
+        }
     }
 
     /// The stage and the sentence.

@@ -1,6 +1,7 @@
 //! The commands that ask one node, or one EPMD, one thing.
 
 use super::common::{CommonArgs, SyntaxArgs, TargetArgs};
+use super::shell::ManyArgs;
 
 /// Ask a node whether it is there.
 #[derive(Debug, clap::Args)]
@@ -29,9 +30,9 @@ pub(crate) struct NamesArgs {
     pub(crate) common: CommonArgs,
 }
 
-/// Run a function on a node and print what it returns.
+/// Run a function on a node, or on many, and print what it returns.
 ///
-/// What the function prints over there appears here.
+/// What the function prints over there appears here. NODE may be several, as for eval.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -39,10 +40,13 @@ Examples:
   flitch rpc app@127.0.0.1 String upcase '\"abc\"'
   flitch rpc app@127.0.0.1 Map get '%{a: 1}' :a
   flitch rpc app@127.0.0.1 Shop.Release migrate --timeout 600
-  flitch rpc app@127.0.0.1 --erlang lists sum '[1, 2, 3]'")]
+  flitch rpc app@127.0.0.1 --erlang lists sum '[1, 2, 3]'
+  flitch rpc app@10.0.0.5,app@10.0.0.6 System version")]
 pub(crate) struct RpcArgs {
     #[command(flatten)]
     pub(crate) target: TargetArgs,
+    #[command(flatten)]
+    pub(crate) many: ManyArgs,
     /// The module: String and Shop.Desk are Elixir's, erlang and lists are Erlang's
     pub(crate) module: String,
     /// The function

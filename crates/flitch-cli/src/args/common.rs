@@ -9,7 +9,7 @@ use flitch::config::{Ports, Seconds};
 use crate::reach::HostPort;
 
 /// Where the cookie is.
-#[derive(Debug, clap::Args)]
+#[derive(Clone, Debug, clap::Args)]
 pub(crate) struct CookieArgs {
     /// A file with the cookie, for its owner alone [else: RELEASE_COOKIE, NODE_COOKIE, ~/.erlang.cookie]
     #[arg(long, value_name = "FILE")]
@@ -17,7 +17,7 @@ pub(crate) struct CookieArgs {
 }
 
 /// Which node, and how to get there.
-#[derive(Debug, clap::Args)]
+#[derive(Clone, Debug, clap::Args)]
 pub(crate) struct TargetArgs {
     /// The node, such as app@127.0.0.1; or @NAME for a context, @ for the current one, - for
     /// whichever node is at --address

@@ -31,7 +31,7 @@ pub(crate) use inspect::{
 };
 pub(crate) use manual::{CompletionsArgs, ManArgs};
 pub(crate) use node::{EpmdArg, NodeArgs};
-pub(crate) use shell::{EvalArgs, RemshArgs};
+pub(crate) use shell::{EvalArgs, ManyArgs, RemshArgs};
 
 /// A node of Rust in a cluster of BEAMs, and questions to the nodes of the cluster.
 #[derive(Debug, Parser)]

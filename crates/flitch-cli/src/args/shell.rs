@@ -5,20 +5,36 @@ use std::time::Duration;
 
 use super::common::{CommonArgs, SyntaxArgs, TargetArgs};
 
-/// Run code on a node and print its value.
+/// More nodes than one.
+#[derive(Clone, Copy, Debug, clap::Args)]
+pub(crate) struct ManyArgs {
+    /// On each node that NODE is connected to as well, but no hidden one
+    #[arg(long)]
+    pub(crate) all: bool,
+}
+
+/// Run code on a node, or on many, and print its value.
 ///
 /// What the code prints over there appears here. An exception is told with its stack, and the exit
 /// status is 1. If this command ends before the code does, the code ends too.
+///
+/// NODE may be several, separated by commas; topology:NAME stands for the nodes that a topology of
+/// the configuration finds. They are asked at once, each within the timeout; lines under `==> NODE
+/// <==` are that node's, JSON is one line for each, and the exit status is the highest of theirs.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
   flitch eval app@127.0.0.1 'Enum.map(1..3, & &1 * 2)'
   flitch eval app@127.0.0.1 --file report.exs --timeout 600
   echo 'IO.puts(node())' | flitch eval app@127.0.0.1 -
-  flitch eval app@127.0.0.1 --erlang 'lists:sum([1, 2, 3])'")]
+  flitch eval app@127.0.0.1 --erlang 'lists:sum([1, 2, 3])'
+  flitch eval --all app@127.0.0.1 'System.version()'
+  flitch eval topology:web ':erlang.memory(:total)' --output json")]
 pub(crate) struct EvalArgs {
     #[command(flatten)]
     pub(crate) target: TargetArgs,
+    #[command(flatten)]
+    pub(crate) many: ManyArgs,
     /// The code; - reads it from standard input
     #[arg(
         required_unless_present = "file",
@@ -40,7 +56,8 @@ pub(crate) struct EvalArgs {
 /// Lines are edited here, and code runs there. Ctrl-C clears the line, or interrupts what runs; a
 /// second one leaves at once. Ctrl-D leaves. Nothing that is done here halts the node, and what
 /// this shell runs ends with it. If standard input is no terminal, its lines are run without a
-/// prompt.
+/// prompt; as with iex and erl, one that raises is told and the next is run. Where a failure has to
+/// be an exit status, use eval --file.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:

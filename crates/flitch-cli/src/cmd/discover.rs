@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 
 use super::node::Signals;
 use crate::args::{DiscoverArgs, Format};
-use crate::discover::{self, Answer, Sight};
+use crate::discover::{self, Answer, Sight, State};
 use crate::failure::{Failure, Stage};
 use crate::out;
 use crate::out::sights::Shown;
@@ -39,6 +39,41 @@ pub(crate) async fn run(args: DiscoverArgs) -> Result<ExitCode, Failure> {
     let sights = look(topologies, sights, &local, args.timeout).await;
     shown.all(&local.node, &sights)?;
     Ok(discover::status(&sights).map_or(ExitCode::SUCCESS, |it| ExitCode::from(it as u8)))
+}
+
+/// The nodes that a topology of the configuration finds, and why there may be more.
+///
+/// # Errors
+/// There is no such topology.
+pub(super) async fn nodes_of(
+    topology: &str,
+    timeout: Duration,
+) -> Result<(Vec<NodeName>, Option<Failure>), Failure> {
+    let args = DiscoverArgs {
+        topologies: vec![topology.to_owned()],
+        watch: false,
+        config: None,
+        strategy: None,
+        set: Vec::new(),
+        name: None,
+        timeout,
+        output: Format::Json,
+    };
+    let topologies = chosen(&args)?;
+    let sights = topologies.iter().map(|it| Sight::new(&it.name, it.strategy.name())).collect();
+    let sights = look(topologies, sights, &local(&args)?, timeout).await;
+    let problem = discover::status(&sights).map(|status| {
+        let problems = sights.iter().flat_map(|sight| &sight.problems);
+        let problems: Vec<_> = problems.map(ToString::to_string).collect();
+        let message = match problems.as_slice() {
+            [] => format!("topology {topology} has not answered within {timeout:?}"),
+            _ => format!("topology {topology} may have more nodes: {}", problems.join("; ")),
+        };
+        Failure { status, ..Failure::new(Stage::Dns, message) }
+    });
+    let nodes = sights.into_iter().flat_map(|sight| sight.nodes);
+    let wanted = nodes.filter(|(_, state)| *state == State::Wanted);
+    Ok((wanted.map(|(node, _)| node).collect(), problem))
 }
 
 /// Whom the strategies are told to work for.

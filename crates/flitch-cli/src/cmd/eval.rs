@@ -3,19 +3,22 @@
 //! The node reads the code and runs it, in a process that is linked to one of ours and prints to
 //! it: whatever ends this command ends that one too.
 
-use std::io::{IsTerminal, Read};
+use std::io::Read;
 use std::pin::pin;
+use std::process::ExitCode;
+use std::sync::Arc;
 
 use flitch::etf::text::Syntax;
 use flitch::{Atom, RpcError, Term};
 use serde::Serialize;
 
+use super::many;
 use crate::args::{EvalArgs, Format};
 use crate::client::Client;
-use crate::config::Target;
 use crate::failure::{Failure, Stage};
 use crate::out;
 use crate::out::exception::Exception;
+use crate::out::voice::Voice;
 use crate::shell::chars;
 use crate::shell::leader::Line;
 use crate::shell::session::{Event, Session};
@@ -26,28 +29,39 @@ struct Answer<'a> {
     result: &'a Term,
 }
 
-pub(crate) async fn run(args: EvalArgs) -> Result<(), Failure> {
-    let syntax = args.syntax.syntax();
-    let code = code(&args)?;
-    let client = Client::open(Target::resolve(args.target)?, args.common).await?;
-    let (function, arguments) = match syntax {
-        Syntax::Elixir => elixir(&client, &code).await?,
-        Syntax::Erlang => erlang(&client, &code).await?,
+pub(crate) async fn run(args: EvalArgs) -> Result<ExitCode, Failure> {
+    let (syntax, format) = (args.syntax.syntax(), args.common.output);
+    let code: Arc<str> = code(&args)?.into();
+    let run = move |client, voice| {
+        let code = Arc::clone(&code);
+        async move { answer(&client, &voice, syntax, &code, format).await }
     };
-    let ended = evaluated(&client, function, arguments, args.common.output).await?;
-    let result = value(&client, syntax, ended).await?;
-    match args.common.output {
+    many::run(args.target, &args.many, args.common, run).await
+}
+
+/// What one node makes of it.
+async fn answer(
+    client: &Client,
+    voice: &Voice,
+    syntax: Syntax,
+    code: &str,
+    format: Format,
+) -> Result<String, Failure> {
+    let (function, arguments) = match syntax {
+        Syntax::Elixir => elixir(client, code).await?,
+        Syntax::Erlang => erlang(client, code).await?,
+    };
+    let ended = evaluated(client, function, arguments, voice).await?;
+    let result = value(client, syntax, ended).await?;
+    match format {
         Format::Text => {
             let text = match syntax {
-                Syntax::Elixir => inspected(&client, &result).await,
+                Syntax::Elixir => inspected(client, &result).await,
                 Syntax::Erlang => None,
             };
-            out::stdout(&text.unwrap_or_else(|| out::text::term(syntax, &result, out::width())));
-            Ok(())
+            Ok(text.unwrap_or_else(|| out::text::term(syntax, &result, out::width())))
         }
-        Format::Json => {
-            out::json::answer(&Answer { node: client.target.as_str(), result: &result })
-        }
+        Format::Json => out::json::line(&Answer { node: client.target.as_str(), result: &result }),
     }
 }
 
@@ -161,7 +175,7 @@ async fn evaluated(
     client: &Client,
     (module, function): (&'static str, &'static str),
     arguments: Vec<Term>,
-    format: Format,
+    voice: &Voice,
 ) -> Result<Term, Failure> {
     let mut session = Session::new(&client.node);
     // It has no input.
@@ -179,7 +193,7 @@ async fn evaluated(
             tokio::select! {
                 biased;
                 event = session.next() => match event {
-                    Event::Print(text) => print(format, &text),
+                    Event::Print(text) => voice.print(&text),
                     Event::Over => return Term::atom("noconnection"),
                     Event::Ask(_) | Event::Exit(_) => {}
                 },
@@ -205,15 +219,6 @@ async fn evaluated(
                 ),
             ))
         }
-    }
-}
-
-fn print(format: Format, text: &str) {
-    match format {
-        Format::Text if std::io::stdout().is_terminal() => out::stdout(&chars::tame(text)),
-        Format::Text => out::stdout(text),
-        // Standard output is one JSON document.
-        Format::Json => out::stderr(text),
     }
 }
 

@@ -9,6 +9,7 @@ mod erl_call;
 mod eval;
 mod inspect;
 mod manual;
+mod many;
 mod names;
 mod node;
 mod ping;
@@ -44,9 +45,9 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
         Command::Doctor(args) => return ask(doctor::run(args)),
         Command::Ping(args) => ask(ping::run(args)),
         Command::Names(args) => ask(names::run(args)),
-        Command::Eval(args) => ask(eval::run(args)),
+        Command::Eval(args) => return ask(eval::run(args)),
         Command::Remsh(args) => return ask(remsh::run(args)),
-        Command::Rpc(args) => ask(rpc::run(args)),
+        Command::Rpc(args) => return ask(rpc::run(args)),
         Command::Call(args) => ask(call::run(args)),
         Command::Send(args) => ask(send::run(args)),
         Command::Apps(args) => ask(inspect::apps::run(args)),

@@ -4,6 +4,7 @@ use std::pin::pin;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use flitch::etf::text::Syntax;
 use flitch::{Atom, Pid, Term};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -26,7 +27,8 @@ pub(crate) async fn run(args: RemshArgs) -> Result<ExitCode, Failure> {
     let client = Client::open(target, common).await?;
     let is_iex = !args.erlang && has_module(&client, "Elixir.IEx.beam").await?;
     let history = history_of(&client.target).filter(|_| !args.no_history);
-    let editor = Editor::start(history)
+    let syntax = if is_iex { Syntax::Elixir } else { Syntax::Erlang };
+    let editor = Editor::start(history, syntax)
         .map_err(|error| Failure::new(Stage::Internal, format!("no line editor: {error}")))?;
     let mut shell = Shell {
         session: Session::new(&client.node),
@@ -113,7 +115,13 @@ impl Shell<'_> {
             }
         };
         if !reason.is_atom("noconnection") {
-            self.evaluators.push(shell);
+            if self.interrupted {
+                // Killed now, it might leave an evaluator that it has just begun. On its own it ends
+                // with that one, for there is nobody to read from.
+                self.session.inbox.unlink(&shell);
+            } else {
+                self.evaluators.push(shell);
+            }
             for pid in self.evaluators.drain(..) {
                 self.session.inbox.exit(&pid, Term::atom("kill"));
             }
@@ -152,6 +160,8 @@ impl Shell<'_> {
 
     fn typed(&mut self, line: &Line) {
         self.typing = false;
+        // While a line is typed the editor alone hears of a new size.
+        self.session.leader.resize(self.editor.size());
         self.session.line(line);
     }
 

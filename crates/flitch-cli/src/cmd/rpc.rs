@@ -1,12 +1,16 @@
 //! `flitch rpc`: runs a function on a node.
 
+use std::process::ExitCode;
+use std::sync::Arc;
+
 use flitch::etf::text::Syntax;
 use flitch::{Atom, CallError, RpcError, Term};
 use serde::Serialize;
 
+use super::many;
 use crate::args::{Format, RpcArgs};
 use crate::client::Client;
-use crate::config::{self, Target};
+use crate::config;
 use crate::failure::{Failure, Stage};
 use crate::out;
 use crate::out::exception::{Exception, callee};
@@ -25,22 +29,25 @@ struct Call {
     syntax: Syntax,
 }
 
-pub(crate) async fn run(args: RpcArgs) -> Result<(), Failure> {
-    let target = Target::resolve(args.target)?;
+pub(crate) async fn run(args: RpcArgs) -> Result<ExitCode, Failure> {
     let call = Call::resolve(&args.module, &args.function, &args.arguments, args.syntax.syntax())?;
-    let client = Client::open(target, args.common).await?;
+    let (call, format) = (Arc::new(call), args.common.output);
+    let run = move |client, _| {
+        let call = Arc::clone(&call);
+        async move { answer(&client, &call, format).await }
+    };
+    many::run(args.target, &args.many, args.common, run).await
+}
+
+/// What one node answers.
+async fn answer(client: &Client, call: &Call, format: Format) -> Result<String, Failure> {
     let (module, function) = (call.module.as_str(), call.function.as_str());
     let result: Result<Term, _> =
         client.node.rpc(&client.target, module, function, &call.arguments, client.left()).await;
-    let result = result.map_err(|error| failed(&client, &call, error))?;
-    match args.common.output {
-        Format::Text => {
-            out::stdout(&out::text::term(call.syntax, &result, out::width()));
-            Ok(())
-        }
-        Format::Json => {
-            out::json::answer(&Answer { node: client.target.as_str(), result: &result })
-        }
+    let result = result.map_err(|error| failed(client, call, error))?;
+    match format {
+        Format::Text => Ok(out::text::term(call.syntax, &result, out::width())),
+        Format::Json => out::json::line(&Answer { node: client.target.as_str(), result: &result }),
     }
 }
 

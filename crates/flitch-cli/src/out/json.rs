@@ -1,6 +1,6 @@
 //! For programs: one JSON document on standard output, whatever happens.
 
-use flitch::Term;
+use flitch::{NodeName, Term};
 use serde::Serialize;
 
 use crate::failure::{Failure, Stage};
@@ -26,12 +26,14 @@ pub(crate) fn line<T: Serialize>(answer: &T) -> Result<String, Failure> {
     })
 }
 
-/// Prints a failure.
-pub(crate) fn failure(failure: &Failure) {
-    let with_reason = ErrorDocument::new(failure, true);
-    let text = document(&with_reason)
-        // A reason that has no form in JSON is in the message as well.
-        .or_else(|_| document(&ErrorDocument::new(failure, false)));
+/// Prints a failure: of one of several nodes, with its name.
+pub(crate) fn failure(failure: &Failure, node: Option<&NodeName>) {
+    let told = |with_reason| {
+        let told = ErrorDocument::new(failure, with_reason);
+        document(&ErrorDocument { node: node.map(NodeName::as_str), ..told })
+    };
+    // A reason that has no form in JSON is in the message as well.
+    let text = told(true).or_else(|_| told(false));
     match text {
         Ok(text) => super::stdout(&text),
         Err(_) => super::text::failure(failure),
@@ -43,9 +45,11 @@ fn document<T: Serialize>(value: &T) -> serde_json::Result<String> {
     Ok(serde_json::to_string(value)? + "\n")
 }
 
-/// `{"error": {"stage": …, "message": …}}`
+/// `{"error": {"stage": …, "message": …}}`, with `"node"` before it where there are several
 #[derive(Serialize)]
 struct ErrorDocument<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    node: Option<&'a str>,
     error: ErrorBody<'a>,
 }
 
@@ -75,7 +79,7 @@ impl<'a> ErrorDocument<'a> {
             reason: exception.filter(|_| with_reason).map(|exception| &exception.reason),
             stacktrace: exception.map(|exception| exception.stack.as_slice()),
         };
-        Self { error }
+        Self { node: None, error }
     }
 }
 

@@ -7,6 +7,7 @@ pub(crate) mod sights;
 pub(crate) mod table;
 pub(crate) mod text;
 pub(crate) mod view;
+pub(crate) mod voice;
 
 use std::io::{IsTerminal, Write};
 

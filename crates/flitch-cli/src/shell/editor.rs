@@ -1,23 +1,26 @@
 //! Where lines come from, and output goes: a person at a terminal, whose lines are edited, or a
 //! script. Both are read by a thread, one line when one is asked for.
 
+use std::borrow::Cow;
 use std::io::{BufRead, IsTerminal};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc as blocking;
 use std::time::Duration;
 
 use flitch::NodeName;
+use flitch::etf::text::Syntax;
 use rustix::termios::{OptionalActions, Termios, tcgetattr, tcgetwinsize, tcsetattr};
 use rustyline::completion::{Completer, Pair};
 use rustyline::error::ReadlineError;
-use rustyline::highlight::Highlighter;
+use rustyline::highlight::{CmdKind, Highlighter};
 use rustyline::hint::Hinter;
 use rustyline::history::FileHistory;
 use rustyline::validate::Validator;
-use rustyline::{CompletionType, Config, Context, ExternalPrinter, Helper};
+use rustyline::{ColorMode, CompletionType, Config, Context, ExternalPrinter, Helper};
 use tokio::sync::mpsc;
 
 use super::chars::tame;
+use super::colour::coloured;
 use super::complete::Completion;
 use super::leader::Line;
 use crate::out;
@@ -58,7 +61,7 @@ struct Screen {
 
 impl Editor {
     /// Lines from standard input, edited if there is a terminal.
-    pub(crate) fn start(history: Option<PathBuf>) -> rustyline::Result<Self> {
+    pub(crate) fn start(history: Option<PathBuf>, syntax: Syntax) -> rustyline::Result<Self> {
         let (asks, asked) = blocking::channel();
         let (line, lines) = mpsc::unbounded_channel();
         let (wish, wishes) = mpsc::unbounded_channel();
@@ -69,9 +72,10 @@ impl Editor {
                 .completion_type(CompletionType::List)
                 .max_history_size(HISTORY)?
                 .history_ignore_space(true)
+                .color_mode(if out::colours() { ColorMode::Forced } else { ColorMode::Disabled })
                 .build();
             let mut editor = rustyline::Editor::<Asker, FileHistory>::with_config(config)?;
-            editor.set_helper(Some(Asker { wish }));
+            editor.set_helper(Some(Asker { wish, syntax }));
             if let Some(history) = &history {
                 // There is none yet, the first time.
                 let _ = editor.load_history(history);
@@ -186,14 +190,24 @@ fn read(asked: &blocking::Receiver<String>, lines: &mpsc::UnboundedSender<Line>)
     }
 }
 
-/// Asks the session how a line may go on.
+/// Asks the session how a line may go on, and shows what it is made of.
 struct Asker {
     wish: mpsc::UnboundedSender<Wish>,
+    syntax: Syntax,
 }
 
 impl Helper for Asker {}
-impl Highlighter for Asker {}
 impl Validator for Asker {}
+
+impl Highlighter for Asker {
+    fn highlight<'l>(&self, line: &'l str, _: usize) -> Cow<'l, str> {
+        Cow::Owned(coloured(line, self.syntax))
+    }
+
+    fn highlight_char(&self, _: &str, _: usize, kind: CmdKind) -> bool {
+        kind != CmdKind::MoveCursor
+    }
+}
 
 impl Hinter for Asker {
     type Hint = String;

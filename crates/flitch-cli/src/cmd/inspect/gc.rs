@@ -33,6 +33,10 @@ struct Killed<'a> {
     alive: bool,
 }
 
+/// Whose end is the end of the node.
+const VITAL: [&str; 5] =
+    ["init", "erl_prim_loader", "application_controller", "kernel_sup", "code_server"];
+
 /// Collects the garbage of one process.
 ///
 /// # Errors
@@ -69,6 +73,13 @@ pub(crate) async fn kill(args: KillArgs) -> Result<(), Failure> {
     let client = open(args.target, args.common).await?;
     let remote = Remote::new(&client, client.left());
     let (pid, process) = one(&remote, &args.process).await?;
+    let name = process.name.as_deref().unwrap_or_default().trim_start_matches(':');
+    if VITAL.contains(&name) || name.starts_with("erts_") {
+        return Err(Failure::usage(format!(
+            "without {name} there is no node: `flitch rpc {} init stop` ends it in order",
+            client.target
+        )));
+    }
     let known = process.name.as_ref().or(process.initial_call.as_ref());
     let whom = format!("{} {}", process.pid, known.map_or("", String::as_str));
     if !args.yes {
