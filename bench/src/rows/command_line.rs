@@ -10,11 +10,11 @@ use wait4::Wait4;
 use super::Effort;
 use crate::measure::{Group, OURS, Row, Target, Unit};
 
-/// What a process took.
+/// What a process took. Its most memory is not known here: the system counts what the process had
+/// before it became that program, which is ours.
 struct Taken {
     wall: f64,
     processor: f64,
-    resident: f64,
 }
 
 struct Program {
@@ -32,14 +32,12 @@ pub(crate) fn measure(effort: Effort) -> Group {
         Row::new(format!("{title}: from start to end"), Unit::Nanoseconds)
             .target(Some(Target::Of("erl_call", 1.0))),
         Row::new(format!("{title}: processor time"), Unit::Nanoseconds),
-        Row::new(format!("{title}: most memory"), Unit::Bytes)
-            .target(Some(Target::Of("erl_call", 1.0))),
     ];
     for _ in 0..effort.rounds * effort.work {
         for program in &programs {
             let taken = run(&cluster, program);
             let of = |number: fn(&Taken) -> f64| taken.as_ref().map(number).map_err(Clone::clone);
-            let numbers = [of(|it| it.wall), of(|it| it.processor), of(|it| it.resident)];
+            let numbers = [of(|it| it.wall), of(|it| it.processor)];
             for (row, number) in rows.iter_mut().zip(numbers) {
                 row.add(program.title, number);
             }
@@ -92,6 +90,5 @@ fn run(cluster: &Cluster, program: &Program) -> Result<Taken, String> {
     Ok(Taken {
         wall: wall.as_nanos() as f64,
         processor: (done.rusage.utime + done.rusage.stime).as_nanos() as f64,
-        resident: done.rusage.maxrss as f64,
     })
 }
