@@ -30,6 +30,7 @@ use machine::Machine;
 use measure::Group;
 use report::Report;
 use rows::{Effort, command_line, discovery, idle, link, many};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 struct Options {
     effort: Effort,
@@ -63,6 +64,9 @@ fn options() -> Result<Options> {
 
 fn main() -> Result<()> {
     let options = options()?;
+    // A thousand peers need as many descriptors, here and in those that are started here.
+    let limit = getrlimit(Resource::Nofile);
+    setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum })?;
     let machine = Machine::here();
     let wanted = |name: &str| options.only.as_deref().is_none_or(|only| only == name);
     let mut groups: Vec<Group> = Vec::new();
@@ -86,7 +90,7 @@ fn main() -> Result<()> {
     }
     let quick = options.effort.work == 1;
     let printed = if options.others { others(quick)? } else { Vec::new() };
-    Report { machine, groups, printed }.write(&options.to)?;
+    println!("{}", Report { machine, groups, printed }.write(&options.to)?);
     println!("written to {}", options.to.join("RESULTS.md").display());
     Ok(())
 }

@@ -22,11 +22,11 @@ pub(crate) struct Report {
 }
 
 impl Report {
-    /// Writes `RESULTS.md`, `results.json` and `charts/`.
+    /// Writes `RESULTS.md`, `results.json` and `charts/`, and gives the text of the first.
     ///
     /// # Errors
     /// A file cannot be written, or a chart cannot be drawn.
-    pub(crate) fn write(&self, folder: &Path) -> Result<()> {
+    pub(crate) fn write(&self, folder: &Path) -> Result<String> {
         let charts = folder.join("charts");
         fs::create_dir_all(&charts).with_context(|| format!("cannot make {}", charts.display()))?;
         let mut drawn = Vec::new();
@@ -40,7 +40,9 @@ impl Report {
             let path = folder.join(name);
             fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))
         };
-        put("RESULTS.md", &table::markdown(self, &drawn))?;
-        put("results.json", &(serde_json::to_string_pretty(self)? + "\n"))
+        let text = table::markdown(self, &drawn);
+        put("RESULTS.md", &text)?;
+        put("results.json", &(serde_json::to_string_pretty(self)? + "\n"))?;
+        Ok(text)
     }
 }

@@ -5,8 +5,8 @@ use std::time::Duration;
 use integration::{Cluster, eventually};
 
 use super::Effort;
-use crate::measure::{Group, OURS, Row, Target, Unit};
-use crate::peers::Peer;
+use crate::measure::{Group, Row, Target, Unit};
+use crate::peers::{self, Peer};
 use crate::proc;
 
 /// How long wake-ups are counted.
@@ -20,10 +20,8 @@ pub(crate) fn measure(_: Effort) -> Group {
         Row::new("wake-ups a second, no peer connected", Unit::Count)
             .target(Some(Target::Absolute(0.1))),
     ];
-    let all: Vec<_> = [OURS, "BEAM", "libei", "erl_dist"]
-        .map(|title| (title, Peer::start(&cluster, title)))
-        .into_iter()
-        .collect();
+    let all: Vec<_> =
+        peers::ALL.map(|title| (title, Peer::start(&cluster, title))).into_iter().collect();
     for (title, peer) in &all {
         let settled = |pid| {
             eventually("it is idle", || {

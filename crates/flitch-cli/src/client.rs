@@ -9,10 +9,11 @@ use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use flitch::epmd::client;
+use flitch::etf::text::Syntax;
 use flitch::handshake::{self, Cause};
 use flitch::{
     CallError, ConnectError, Cookie, Epmd, NameKind, Node, NodeBuilder, NodeName, NodePattern,
-    PeerPort, SendError, StartError, Term,
+    PeerPort, RpcError, SendError, StartError, Term,
 };
 
 use crate::args::{CommonArgs, Format};
@@ -20,6 +21,7 @@ use crate::config::Target;
 use crate::deadline::{Deadline, Elapsed};
 use crate::failure::{Failure, Stage};
 use crate::out;
+use crate::out::exception::Exception;
 use crate::reach::Way;
 
 /// A connection to the node that a command asks.
@@ -143,6 +145,23 @@ impl Client {
             ),
             CallError::Dest(_) | CallError::Encode(_) => Failure::usage(error.to_string()),
             error => Failure::new(Stage::Call, error.to_string()),
+        }
+    }
+
+    /// Why a function over there, called `label`, gave no result; what it raised is told in `syntax`.
+    pub(crate) fn no_result(&self, label: &str, syntax: Syntax, error: RpcError) -> Failure {
+        let node = &self.target;
+        let message = format!("{label} failed on {node}");
+        match error {
+            RpcError::Error { reason, stack } => {
+                Failure::raised(message, Exception::error(reason, &stack, syntax))
+            }
+            RpcError::Exit(reason) | RpcError::Call(CallError::Exit(reason)) => {
+                Failure::raised(message, Exception::exit(reason, syntax))
+            }
+            RpcError::Throw(value) => Failure::raised(message, Exception::throw(value, syntax)),
+            RpcError::Call(error) => self.no_answer(label, error),
+            error => Failure::new(Stage::Call, format!("{node} does not run {label}: {error}")),
         }
     }
 

@@ -4,16 +4,16 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use flitch::etf::text::Syntax;
-use flitch::{Atom, CallError, RpcError, Term};
+use flitch::{Atom, Term};
 use serde::Serialize;
 
 use super::many;
 use crate::args::{Format, RpcArgs};
 use crate::client::Client;
 use crate::config;
-use crate::failure::{Failure, Stage};
+use crate::failure::Failure;
 use crate::out;
-use crate::out::exception::{Exception, callee};
+use crate::out::exception::callee;
 
 #[derive(Serialize)]
 struct Answer<'a> {
@@ -44,7 +44,7 @@ async fn answer(client: &Client, call: &Call, format: Format) -> Result<String, 
     let (module, function) = (call.module.as_str(), call.function.as_str());
     let result: Result<Term, _> =
         client.node.rpc(&client.target, module, function, &call.arguments, client.left()).await;
-    let result = result.map_err(|error| failed(client, call, error))?;
+    let result = result.map_err(|error| client.no_result(&call.label(), call.syntax, error))?;
     match format {
         Format::Text => Ok(out::text::term(call.syntax, &result, out::width())),
         Format::Json => out::json::line(&Answer { node: client.target.as_str(), result: &result }),
@@ -74,25 +74,10 @@ impl Call {
     }
 }
 
-fn failed(client: &Client, call: &Call, error: RpcError) -> Failure {
-    let (label, node, syntax) = (call.label(), &client.target, call.syntax);
-    let message = format!("{label} failed on {node}");
-    match error {
-        RpcError::Error { reason, stack } => {
-            Failure::raised(message, Exception::error(reason, &stack, syntax))
-        }
-        RpcError::Exit(reason) | RpcError::Call(CallError::Exit(reason)) => {
-            Failure::raised(message, Exception::exit(reason, syntax))
-        }
-        RpcError::Throw(value) => Failure::raised(message, Exception::throw(value, syntax)),
-        RpcError::Call(error) => client.no_answer(&label, error),
-        error => Failure::new(Stage::Call, format!("{node} does not run {label}: {error}")),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::failure::Stage;
 
     fn resolve(module: &str, function: &str, arguments: &[&str]) -> Result<Call, Failure> {
         let arguments: Vec<_> = arguments.iter().map(|text| (*text).to_owned()).collect();

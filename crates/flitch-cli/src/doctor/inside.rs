@@ -141,15 +141,7 @@ async fn global(remote: &Remote<'_>) -> Result<Step, Failure> {
         return Ok(Step::skipped("global", seen));
     }
     nodes.push(own);
-    let wait = i64::try_from(remote.left().as_millis() / 2).unwrap_or(i64::MAX);
-    let asked = [
-        Term::from(nodes.clone()),
-        Term::atom("erlang"),
-        Term::atom("nodes"),
-        Term::from(vec![Term::atom("visible")]),
-        Term::from(wait),
-    ];
-    let answers = list(&remote.call("erpc", "multicall", &asked).await?)?;
+    let answers = remote.seen_by(&nodes, remote.left().as_millis() / 2).await?;
     Ok(mesh(&nodes, &answers))
 }
 

@@ -7,13 +7,12 @@ use std::time::{Duration, Instant};
 
 use flitch::etf::Export;
 use flitch::etf::text::Syntax;
-use flitch::{Atom, CallError, RpcError, Term};
+use flitch::{Atom, RpcError, Term};
 use futures_util::{StreamExt, TryStreamExt, stream};
 
 use crate::client::Client;
 use crate::deadline::Deadline;
 use crate::failure::{Failure, Stage};
-use crate::out::exception::Exception;
 
 /// A node that is asked about itself, until a deadline.
 pub(crate) struct Remote<'a> {
@@ -107,6 +106,23 @@ impl<'a> Remote<'a> {
         Ok(results.into_iter().flatten().collect())
     }
 
+    /// What each of these nodes gives for `erlang:nodes(visible)`, as `erpc:multicall/5` tells it: the
+    /// node asks the others, over the connections that it has, for as many milliseconds.
+    ///
+    /// # Errors
+    /// There is no answer.
+    pub(crate) async fn seen_by(&self, nodes: &[Term], wait: u128) -> Result<Vec<Term>, Failure> {
+        let wait = i64::try_from(wait).unwrap_or(i64::MAX);
+        let asked = [
+            Term::from(nodes.to_vec()),
+            Term::atom("erlang"),
+            Term::atom("nodes"),
+            Term::from(vec![Term::atom("visible")]),
+            Term::from(wait),
+        ];
+        list(&self.call("erpc", "multicall", &asked).await?)
+    }
+
     /// The atom of this text, if the node has it already: asking never makes one there.
     ///
     /// # Errors
@@ -129,20 +145,8 @@ impl<'a> Remote<'a> {
     }
 
     fn failed(&self, module: &str, function: &str, arity: usize, error: RpcError) -> Failure {
-        let (label, node) = (format!("{module}:{function}/{arity}"), &self.client.target);
-        let message = format!("{label} failed on {node}");
-        let syntax = Syntax::Erlang;
-        match error {
-            RpcError::Error { reason, stack } => {
-                Failure::raised(message, Exception::error(reason, &stack, syntax))
-            }
-            RpcError::Exit(reason) | RpcError::Call(CallError::Exit(reason)) => {
-                Failure::raised(message, Exception::exit(reason, syntax))
-            }
-            RpcError::Throw(value) => Failure::raised(message, Exception::throw(value, syntax)),
-            RpcError::Call(error) => self.client.no_answer(&label, error),
-            error => Failure::new(Stage::Call, format!("{node} does not run {label}: {error}")),
-        }
+        let label = format!("{module}:{function}/{arity}");
+        self.client.no_result(&label, Syntax::Erlang, error)
     }
 }
 

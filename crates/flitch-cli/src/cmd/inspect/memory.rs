@@ -11,6 +11,7 @@ use super::info::sizes;
 use super::{or_dash, show, syntax};
 use crate::args::MemoryArgs;
 use crate::failure::Failure;
+use crate::out::ids;
 use crate::out::table::{Column, Table, bytes};
 use crate::out::view::{Block, Document};
 use crate::remote::processes::Process;
@@ -56,11 +57,14 @@ async fn read(remote: &Remote<'_>, most: usize, syntax: Syntax) -> Result<Memory
         .collect();
     holders.sort_by_key(|(bytes, _)| Reverse(*bytes));
     holders.truncate(most);
-    let mut processes = Vec::with_capacity(holders.len());
-    for (binary_bytes, pid) in holders {
-        let seen = remote.processes(std::slice::from_ref(&pid), syntax).await?;
-        processes.extend(seen.into_iter().map(|process| Holder { process, binary_bytes }));
-    }
+    let pids: Vec<_> = holders.iter().map(|(_, pid)| pid.clone()).collect();
+    let seen = remote.processes(&pids, syntax).await?;
+    let held = |process: &Process| {
+        let is = |pid: &Term| pid.as_pid().is_some_and(|pid| ids::pid(pid) == process.pid);
+        holders.iter().find(|(_, pid)| is(pid)).map_or(0, |(bytes, _)| *bytes)
+    };
+    let processes =
+        seen.into_iter().map(|process| Holder { binary_bytes: held(&process), process }).collect();
     Ok(Memory {
         node: remote.client.target.to_string(),
         memory_bytes: sizes(&list(&memory)?),

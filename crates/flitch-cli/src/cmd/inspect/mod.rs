@@ -1,9 +1,9 @@
 //! The commands that look into a node, one a file: each reads a [`Document`], which is shown once,
-//! or again and again.
+//! or again and again. `act` is for those that do something to a process.
 
+pub(crate) mod act;
 pub(crate) mod apps;
 pub(crate) mod ets;
-pub(crate) mod gc;
 pub(crate) mod global;
 pub(crate) mod info;
 pub(crate) mod memory;

@@ -41,16 +41,7 @@ async fn read(remote: &Remote<'_>) -> Result<Cluster, Failure> {
     let mut nodes = list(&remote.call("erlang", "nodes", &[Term::atom("visible")]).await?)?;
     let hidden = list(&remote.call("erlang", "nodes", &[Term::atom("hidden")]).await?)?;
     nodes.insert(0, own);
-    // The node asks the others, over the connections that it has.
-    let wait = i64::try_from(remote.left().as_millis() * 4 / 5).unwrap_or(i64::MAX);
-    let asked = [
-        Term::from(nodes.clone()),
-        Term::atom("erlang"),
-        Term::atom("nodes"),
-        Term::from(vec![Term::atom("visible")]),
-        Term::from(wait),
-    ];
-    let answers = list(&remote.call("erpc", "multicall", &asked).await?)?;
+    let answers = remote.seen_by(&nodes, remote.left().as_millis() * 4 / 5).await?;
     let names = named(&nodes);
     let nodes = names.iter().zip(&answers).map(|(name, answer)| Node::of(name, answer, &names));
     Ok(Cluster {
