@@ -381,3 +381,35 @@ async fn thirty_nodes_that_all_dial_each_other_are_one_mesh_and_no_link_is_lost_
         }
     }
 }
+
+/// Connects at once, and counts how often it has to list everybody.
+#[derive(Clone, Default)]
+struct Counting(Arc<(Mutex<Vec<NodeName>>, AtomicUsize)>);
+
+impl Links for Counting {
+    async fn connect(&self, peer: &NodeName) -> Result<(), DialError> {
+        self.0.0.lock().unwrap().push(peer.clone());
+        Ok(())
+    }
+
+    async fn disconnect(&self, _: &NodeName) {}
+
+    fn list_nodes(&self) -> Vec<NodeName> {
+        self.0.1.fetch_add(1, Ordering::Relaxed);
+        self.0.0.lock().unwrap().clone()
+    }
+}
+
+/// Or of ten thousand dials each would list ten thousand links.
+#[tokio::test]
+async fn dials_that_end_together_list_all_links_once() {
+    const PEERS: usize = 1024;
+    let host = Host::start();
+    let a = host.node("a").await;
+    let peers = (0..PEERS).map(|at| name(&format!("app@10.0.{}.{}", at / 256, at % 256)));
+    let links = Counting::default();
+    let topology = Topology::from(peers.collect::<Vec<_>>()).links(links.clone());
+    a.join(topology).wait_for(PEERS, LONG).await.unwrap();
+    let listed = links.0.1.load(Ordering::Relaxed);
+    assert!(listed < PEERS / 4, "{listed} times for {PEERS} dials");
+}
